@@ -1,0 +1,84 @@
+//! The one question: who has a token for this request?
+
+use std::{
+    fmt::{self, Debug},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use crate::{AccessToken, TokenError, TokenRequest};
+
+/// Acquires access tokens: from a cache, from Entra, or, in a test, from a list.
+///
+/// Agents, token binding and logging wrap one of these in another; whoever calls APIs takes any.
+#[doc(alias = "ITokenAcquirer")]
+#[doc(alias = "ITokenAcquisition")]
+#[doc(alias = "IAuthorizationHeaderProvider")]
+pub trait AcquireToken: Send + Sync + Debug {
+    /// Acquires a token. A cached one is ready at once, without allocation.
+    ///
+    /// # Errors
+    /// The future's [`TokenError`] says who must act.
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a>;
+}
+
+impl<T: AcquireToken + ?Sized> AcquireToken for Arc<T> {
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
+        (**self).acquire(request)
+    }
+}
+
+/// A token on its way: ready where it was cached, boxed where it must be fetched.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Acquiring<'a>(State<'a>);
+
+enum State<'a> {
+    Ready(Option<Result<AccessToken, TokenError>>),
+    Fetching(Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send + 'a>>),
+}
+
+impl<'a> Acquiring<'a> {
+    /// A result that is here already.
+    pub fn ready(result: Result<AccessToken, TokenError>) -> Self {
+        Self(State::Ready(Some(result)))
+    }
+
+    /// A result that must be waited for.
+    pub fn fetching(future: impl Future<Output = Result<AccessToken, TokenError>> + Send + 'a) -> Self {
+        Self(State::Fetching(Box::pin(future)))
+    }
+
+    /// The result, if it is here already: for callers that must not wait.
+    ///
+    /// # Errors
+    /// The acquiring itself, where it must be waited for.
+    pub fn now(self) -> Result<Result<AccessToken, TokenError>, Self> {
+        match self.0 {
+            State::Ready(Some(result)) => Ok(result),
+            other => Err(Self(other)),
+        }
+    }
+}
+
+impl Future for Acquiring<'_> {
+    type Output = Result<AccessToken, TokenError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            // A future that is polled after it was ready never wakes again, as `std`'s does not
+            // promise more either.
+            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            State::Fetching(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+impl Debug for Acquiring<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            State::Ready(_) => "Acquiring::ready",
+            State::Fetching(_) => "Acquiring::fetching",
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! The id under which both sides log one call.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::Misconfigured;
+
+/// A correlation id: sent as `client-request-id`, logged, and part of every error.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CorrelationId(Uuid);
+
+impl CorrelationId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Reads a GUID.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it is none.
+    pub fn parse(text: &str) -> Result<Self, Misconfigured> {
+        Uuid::try_parse(text.trim())
+            .map(Self)
+            .map_err(|error| Misconfigured::new("the correlation id is not a GUID").with_source(error))
+    }
+}
+
+impl fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.as_hyphenated(), f)
+    }
+}
+
+impl fmt::Debug for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

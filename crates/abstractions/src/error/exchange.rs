@@ -1,0 +1,178 @@
+//! One request to a token endpoint and what came back: the part of an error that on-call people
+//! hand to Microsoft's support.
+
+use std::fmt;
+
+use crate::{ClientId, CorrelationId};
+
+/// What was asked of which endpoint, and what it answered; without any secret, user name or
+/// free text of the answer.
+#[derive(Debug, Clone, Default)]
+pub struct Exchange {
+    pub(crate) leg: Option<String>,
+    grant: &'static str,
+    host: String,
+    client: Option<ClientId>,
+    correlation_id: Option<CorrelationId>,
+    status: Option<u16>,
+    error: Option<String>,
+    suberror: Option<String>,
+    aadsts: Vec<u32>,
+    trace_id: Option<String>,
+    timestamp: Option<String>,
+    explanation: Option<&'static str>,
+}
+
+impl Exchange {
+    /// Begins the record with what is known before anything is sent.
+    pub fn new(grant: &'static str, host: impl Into<String>) -> Self {
+        Self { grant, host: host.into(), ..Self::default() }
+    }
+
+    /// With the client that asked.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientId) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// With the id that both sides log.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: CorrelationId) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+
+    /// With the HTTP status of the answer.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// With the OAuth error code and Entra's sub-error (RFC 6749 section 5.2). Anything that is
+    /// not a code is dropped: the other side's free text has no place in a log.
+    #[must_use]
+    pub fn with_error(mut self, error: Option<&str>, suberror: Option<&str>) -> Self {
+        self.error = error.and_then(code);
+        self.suberror = suberror.and_then(code);
+        self
+    }
+
+    /// With the AADSTS numbers of the answer.
+    #[must_use]
+    pub fn with_aadsts(mut self, numbers: Vec<u32>) -> Self {
+        self.aadsts = numbers;
+        self
+    }
+
+    /// With Entra's trace id and timestamp, which its support asks for.
+    #[must_use]
+    pub fn with_trace(mut self, trace_id: Option<&str>, timestamp: Option<&str>) -> Self {
+        self.trace_id = trace_id.and_then(code);
+        self.timestamp = timestamp.and_then(code);
+        self
+    }
+
+    /// With cause and next step, as far as the numbers tell.
+    #[must_use]
+    pub fn with_explanation(mut self, explanation: Option<&'static str>) -> Self {
+        self.explanation = explanation;
+        self
+    }
+
+    /// The grant, such as `client_credentials` or `on_behalf_of`.
+    pub fn grant(&self) -> &'static str {
+        self.grant
+    }
+
+    /// The host that was asked.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The client that asked.
+    pub fn client(&self) -> Option<&ClientId> {
+        self.client.as_ref()
+    }
+
+    /// Which leg of a longer exchange this was, and for whom.
+    pub fn leg(&self) -> Option<&str> {
+        self.leg.as_deref()
+    }
+
+    /// The id that both sides log.
+    pub fn correlation_id(&self) -> Option<CorrelationId> {
+        self.correlation_id
+    }
+
+    /// The HTTP status of the answer, where one came.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The OAuth error code, such as `invalid_grant`.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// Entra's sub-error, such as `consent_required`.
+    pub fn suberror(&self) -> Option<&str> {
+        self.suberror.as_deref()
+    }
+
+    /// The AADSTS numbers. They explain; branch on [`error`](Self::error) instead, as Microsoft
+    /// advises: the numbers may change.
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    pub fn aadsts(&self) -> &[u32] {
+        &self.aadsts
+    }
+
+    /// Cause and next step in a sentence, where the numbers tell.
+    pub fn explanation(&self) -> Option<&'static str> {
+        self.explanation
+    }
+}
+
+/// Codes, ids and timestamps are short and plain; what is not is somebody's text.
+fn code(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.: ".contains(c);
+    (!text.is_empty() && text.len() <= 64 && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.grant, self.host)?;
+        if let Some(client) = &self.client {
+            write!(f, " as client {client}")?;
+        }
+        if let Some(leg) = &self.leg {
+            write!(f, " ({leg})")?;
+        }
+        if let Some(status) = self.status {
+            write!(f, " answered {status}")?;
+        }
+        if let Some(error) = &self.error {
+            write!(f, " {error}")?;
+        }
+        if let Some(suberror) = &self.suberror {
+            write!(f, "/{suberror}")?;
+        }
+        for number in &self.aadsts {
+            write!(f, " AADSTS{number}")?;
+        }
+        if let Some(explanation) = self.explanation {
+            write!(f, ", {explanation}")?;
+        }
+        if let Some(id) = self.correlation_id {
+            write!(f, ", correlation id {id}")?;
+        }
+        if let Some(id) = &self.trace_id {
+            write!(f, ", trace id {id}")?;
+        }
+        if let Some(timestamp) = &self.timestamp {
+            write!(f, ", at {timestamp}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod acquire;
+mod assertion;
+mod authority;
+mod challenge;
+mod claims;
+mod clock;
+mod correlation;
+mod environment;
+mod error;
+mod http_settings;
+mod id;
+mod request;
+mod scope;
+mod secret;
+pub mod section;
+mod subject;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod token;
+
+pub use acquire::{AcquireToken, Acquiring};
+pub use assertion::{AssertionContext, ProvideAssertion, SignedAssertion};
+pub use authority::{Authority, is_safe};
+pub use challenge::Challenge;
+pub use claims::Claims;
+pub use clock::{Clock, SystemClock};
+pub use correlation::CorrelationId;
+pub use environment::Environment;
+pub use error::{
+    Exchange, Fault, Faults, InteractionRequired, Misconfigured, Rejected, TokenError, Unavailable,
+};
+pub use http_settings::HttpSettings;
+pub use id::{AgentId, ClientId, ObjectId, TenantId, is_guid};
+pub use request::{FmiPath, Parameter, Place, TokenRequest};
+pub use scope::{Scopes, is_identity_scope};
+pub use secret::Secret;
+pub use section::Section;
+pub use subject::{AccountId, AgentSubject, AgentUser, Subject, Upn, User, UserAssertion};
+pub use token::{AccessToken, Scheme};

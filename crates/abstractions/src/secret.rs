@@ -1,0 +1,56 @@
+//! A value that must not be seen: it prints as `[redacted]` and is wiped when dropped.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret string: a client secret, a token, an assertion, an authorization code.
+///
+/// It has no `Display` and no `Serialize`; `Debug` prints `[redacted]`; the memory is wiped on
+/// drop. [`expose`](Secret::expose) is the one way to read it, so every place that does is found
+/// by its name.
+///
+/// ```
+/// use entra_abstractions::Secret;
+///
+/// let secret = Secret::new("s3cret?%G&=");
+/// assert_eq!(format!("{secret:?}"), "[redacted]");
+/// assert_eq!(secret.expose(), "s3cret?%G&=");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes ownership of the value; copies that the caller keeps are the caller's to wipe.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(Zeroizing::new(value.into()))
+    }
+
+    /// The value itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing, or only white space, is behind the curtain.
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self::new(value)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self::new(value)
+    }
+}

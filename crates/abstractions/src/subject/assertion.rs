@@ -1,0 +1,157 @@
+//! The access token with which a user called this API: the proof that the user is here.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use crate::{Misconfigured, ObjectId, Secret, TenantId};
+
+/// The access token of a user who called this API, to be exchanged on their behalf.
+///
+/// Take it from a *validated* request: `web-api`'s `AuthenticatedUser` is one (`AsRef`). It is
+/// compared and kept by its SHA-256, which is taken once, here. Cloning is cheap.
+///
+/// ```
+/// use entra_abstractions::UserAssertion;
+///
+/// let assertion = UserAssertion::new("eyJ0eXAi.eyJ0aWQi.c2ln")?;
+/// assert!(!format!("{assertion:?}").contains("eyJ0"));
+/// assert!(UserAssertion::new(" ").is_err());
+/// # Ok::<(), entra_abstractions::Misconfigured>(())
+/// ```
+#[doc(alias = "BootstrapToken")]
+#[derive(Clone)]
+pub struct UserAssertion(Arc<Inner>);
+
+struct Inner {
+    token: Secret,
+    sha256: [u8; 32],
+    home: OnceLock<Home>,
+}
+
+#[derive(Default)]
+struct Home {
+    tenant: Option<TenantId>,
+    user: Option<ObjectId>,
+}
+
+impl UserAssertion {
+    /// Takes the token as it came, without the `Bearer` before it.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it is empty or holds characters that no token has: the request had
+    /// no user, or the header was passed on whole.
+    pub fn new(token: impl Into<String>) -> Result<Self, Misconfigured> {
+        let token = Secret::new(token);
+        if token.is_blank() {
+            return Err(Misconfigured::new("there is no user: their access token is empty")
+                .hint("call as the application, or pass the token with which the user called this API"));
+        }
+        if token.expose().bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
+            return Err(Misconfigured::new("the user's access token holds white space")
+                .hint("pass the token alone, without `Bearer` and line breaks"));
+        }
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
+        Ok(Self(Arc::new(Inner { token, sha256, home: OnceLock::new() })))
+    }
+
+    /// The token itself.
+    pub fn token(&self) -> &Secret {
+        &self.0.token
+    }
+
+    /// The digest by which it is kept.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.0.sha256
+    }
+
+    /// The tenant that issued it (`tid`), where it can be read: not of an encrypted token.
+    ///
+    /// Whoever validated the token vouches for it; here it is only looked at, to ask the right
+    /// tenant.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.home().tenant.as_ref()
+    }
+
+    /// The user's object id (`oid`), where it can be read.
+    pub fn user(&self) -> Option<&ObjectId> {
+        self.home().user.as_ref()
+    }
+
+    fn home(&self) -> &Home {
+        self.0.home.get_or_init(|| read(self.0.token.expose()).unwrap_or_default())
+    }
+}
+
+fn read(token: &str) -> Option<Home> {
+    let mut parts = token.split('.');
+    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    Some(Home {
+        tenant: text("tid").and_then(|tid| TenantId::new(tid).ok()),
+        user: text("oid").and_then(|oid| ObjectId::new(oid).ok()),
+    })
+}
+
+impl PartialEq for UserAssertion {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sha256 == other.0.sha256
+    }
+}
+
+impl Eq for UserAssertion {}
+
+impl Hash for UserAssertion {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.sha256.hash(state);
+    }
+}
+
+impl AsRef<UserAssertion> for UserAssertion {
+    fn as_ref(&self) -> &UserAssertion {
+        self
+    }
+}
+
+impl fmt::Debug for UserAssertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserAssertion([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_whose_it_is() {
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"tid":"contoso.example","oid":"aaaa","scp":"x"}"#);
+        let assertion = UserAssertion::new(format!("e30.{payload}.sig")).unwrap();
+        assert_eq!(assertion.tenant().unwrap().as_str(), "contoso.example");
+        assert_eq!(assertion.user().unwrap().as_str(), "aaaa");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        for opaque in ["opaque", "a.b.c.d.e", "a.b.c", "a.W10.c"] {
+            assert!(UserAssertion::new(opaque).unwrap().tenant().is_none(), "{opaque}");
+        }
+    }
+
+    #[test]
+    fn known_digest() {
+        let assertion = UserAssertion::new("user-assertion-1").unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.encode(assertion.sha256()), "8A4yIUqz-wAUlE-2yn2nDEk2Z-zG-wPV6AbxvYDDoRU");
+    }
+}

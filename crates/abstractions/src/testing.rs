@@ -1,0 +1,105 @@
+//! For tests: an acquirer without a network, a clock that stands still, and a look for secrets
+//! where none may be.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
+
+/// A clock that moves only when it is told to.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<SystemTime>);
+
+impl ManualClock {
+    /// A clock that stands at this time.
+    pub fn new(now: SystemTime) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    /// Moves it forward.
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// Puts it to this time, be it in the past.
+    pub fn set(&self, now: SystemTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Default for ManualClock {
+    /// Stands at 2026-01-01T00:00:00Z.
+    fn default() -> Self {
+        Self::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An acquirer that answers by a function and remembers what it was asked.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use entra_abstractions::{AccessToken, AcquireToken, Scheme, Scopes, Secret, TokenRequest, testing::FakeAcquirer};
+///
+/// let tokens = FakeAcquirer::new(|_| {
+///     Ok(AccessToken::new(Scheme::Bearer, Secret::new("at-1"), SystemTime::UNIX_EPOCH)?)
+/// });
+/// let request = TokenRequest::as_app(Scopes::try_from("api://x/.default")?);
+/// assert!(tokens.acquire(&request).now().is_ok());
+/// assert_eq!(tokens.requests().len(), 1);
+/// # Ok::<(), entra_abstractions::Misconfigured>(())
+/// ```
+pub struct FakeAcquirer {
+    answer: Answer,
+    requests: Mutex<Vec<TokenRequest>>,
+}
+
+type Answer = Box<dyn Fn(&TokenRequest) -> Result<AccessToken, TokenError> + Send + Sync>;
+
+impl FakeAcquirer {
+    /// Answers every request by this function.
+    pub fn new(
+        answer: impl Fn(&TokenRequest) -> Result<AccessToken, TokenError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { answer: Box::new(answer), requests: Mutex::default() }
+    }
+
+    /// What was asked so far, in order.
+    pub fn requests(&self) -> Vec<TokenRequest> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl AcquireToken for FakeAcquirer {
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+        Acquiring::ready((self.answer)(request))
+    }
+}
+
+impl std::fmt::Debug for FakeAcquirer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeAcquirer")
+    }
+}
+
+/// Fails when one of these secrets stands anywhere in a text: a log, an error, a `Debug`.
+///
+/// # Panics
+/// When one does; the message tells where, not what.
+#[expect(clippy::panic, reason = "this is an assertion of tests")]
+pub fn assert_no_secrets<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) {
+    for (index, secret) in secrets.into_iter().enumerate() {
+        if let Some(at) = text.find(secret).filter(|_| !secret.is_empty()) {
+            let before = text.get(at.saturating_sub(80)..at).unwrap_or_default();
+            panic!("secret number {index} got out, behind: {before}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The one token: a value that is ready to be shown to an API and cheap to clone.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use http::HeaderValue;
+
+use crate::{AccountId, Misconfigured, Secret, TenantId};
+
+/// How a token is shown to an API.
+#[expect(clippy::exhaustive_enums, reason = "a new scheme must fail to compile in every engine")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Whoever bears it may use it (RFC 6750).
+    Bearer,
+}
+
+impl Scheme {
+    /// The word in the `Authorization` header, and `token_type` in Entra's answer.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
+/// An access token. Cloning it is one atomic increment; its header is made once.
+#[doc(alias = "AuthenticationResult")]
+#[doc(alias = "AcquireTokenResult")]
+#[derive(Clone)]
+pub struct AccessToken(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    secret: Secret,
+    header: HeaderValue,
+    scheme: Scheme,
+    expires_at: SystemTime,
+    tenant: Option<TenantId>,
+    scopes: Box<str>,
+    account: Option<AccountId>,
+    id_token: Option<Secret>,
+}
+
+impl AccessToken {
+    /// A token as it came, usable until a time.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it could not be sent in a header: it is empty or holds control
+    /// characters.
+    pub fn new(scheme: Scheme, secret: Secret, expires_at: SystemTime) -> Result<Self, Misconfigured> {
+        if secret.is_blank() {
+            return Err(Misconfigured::new("the access token is empty"));
+        }
+        // Entra's tokens are ASCII; the header type refuses what could break out of the line.
+        let line = Secret::new(format!("{} {}", scheme.as_str(), secret.expose()));
+        let mut header = HeaderValue::from_str(line.expose())
+            .map_err(|error| Misconfigured::new("the access token cannot be a header").with_source(error))?;
+        header.set_sensitive(true);
+        Ok(Self(Arc::new(Inner {
+            secret,
+            header,
+            scheme,
+            expires_at,
+            tenant: None,
+            scopes: Box::default(),
+            account: None,
+            id_token: None,
+        })))
+    }
+
+    /// With the tenant that issued it.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: Option<TenantId>) -> Self {
+        Arc::make_mut(&mut self.0).tenant = tenant;
+        self
+    }
+
+    /// With the scopes that were granted, separated by spaces.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: &str) -> Self {
+        Arc::make_mut(&mut self.0).scopes = scopes.into();
+        self
+    }
+
+    /// With the account it belongs to.
+    #[must_use]
+    pub fn with_account(mut self, account: Option<AccountId>) -> Self {
+        Arc::make_mut(&mut self.0).account = account;
+        self
+    }
+
+    /// With the id token that came beside it.
+    #[must_use]
+    pub fn with_id_token(mut self, id_token: Option<Secret>) -> Self {
+        Arc::make_mut(&mut self.0).id_token = id_token;
+        self
+    }
+
+    /// The value of an `Authorization` header, marked sensitive.
+    #[doc(alias = "CreateAuthorizationHeader")]
+    pub fn authorization_header(&self) -> HeaderValue {
+        self.0.header.clone()
+    }
+
+    /// The token itself, for the rare API that wants it elsewhere than in the header.
+    pub fn secret(&self) -> &Secret {
+        &self.0.secret
+    }
+
+    /// How it is shown.
+    pub fn scheme(&self) -> Scheme {
+        self.0.scheme
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> SystemTime {
+        self.0.expires_at
+    }
+
+    /// The tenant that issued it, where that is known.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.0.tenant.as_ref()
+    }
+
+    /// The scopes that were granted.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.0.scopes.split_ascii_whitespace()
+    }
+
+    /// The account it belongs to, for a user's token.
+    pub fn account(&self) -> Option<&AccountId> {
+        self.0.account.as_ref()
+    }
+
+    /// The id token that came beside it, for a user's token. It was not validated.
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.0.id_token.as_ref()
+    }
+
+    /// How many bytes of memory it takes, about: what a bounded cache counts.
+    pub fn size(&self) -> usize {
+        let length = |secret: &Secret| secret.expose().len();
+        size_of::<Inner>()
+            + length(&self.0.secret)
+            + self.0.header.len()
+            + self.0.scopes.len()
+            + self.0.id_token.as_ref().map_or(0, length)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("secret", &self.0.secret)
+            .field("scheme", &self.0.scheme)
+            .field("expires_at", &self.0.expires_at)
+            .field("tenant", &self.0.tenant)
+            .field("scopes", &self.0.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_sensitive_and_debug_is_blind() {
+        let token =
+            AccessToken::new(Scheme::Bearer, Secret::new("eyJ.secret.sig"), SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(token.authorization_header(), "Bearer eyJ.secret.sig");
+        assert!(token.authorization_header().is_sensitive());
+        assert!(!format!("{token:?} {:?}", token.authorization_header()).contains("eyJ"));
+    }
+
+    #[test]
+    fn a_token_that_breaks_out_of_its_line_is_refused() {
+        for hostile in ["", " ", "a\r\nx: y"] {
+            assert!(AccessToken::new(Scheme::Bearer, Secret::new(hostile), SystemTime::UNIX_EPOCH).is_err());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Plays recordings and foreign clients against the public API of entra-rs.

@@ -1,0 +1,1 @@
+//! Calls protected web APIs by name, with the right token attached.
