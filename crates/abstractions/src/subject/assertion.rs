@@ -3,14 +3,12 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
 
-use crate::{Misconfigured, ObjectId, Secret, TenantId};
+use crate::{Misconfigured, Secret};
 
 /// The access token of a user who called this API, to be exchanged on their behalf.
 ///
@@ -32,13 +30,6 @@ pub struct UserAssertion(Arc<Inner>);
 struct Inner {
     token: Secret,
     sha256: [u8; 32],
-    home: OnceLock<Home>,
-}
-
-#[derive(Default)]
-struct Home {
-    tenant: Option<TenantId>,
-    user: Option<ObjectId>,
 }
 
 impl UserAssertion {
@@ -59,7 +50,7 @@ impl UserAssertion {
         }
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
-        Ok(Self(Arc::new(Inner { token, sha256, home: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { token, sha256 })))
     }
 
     /// The token itself.
@@ -71,37 +62,6 @@ impl UserAssertion {
     pub fn sha256(&self) -> &[u8; 32] {
         &self.0.sha256
     }
-
-    /// The tenant that issued it (`tid`), where it can be read: not of an encrypted token.
-    ///
-    /// Whoever validated the token vouches for it; here it is only looked at, to ask the right
-    /// tenant.
-    pub fn tenant(&self) -> Option<&TenantId> {
-        self.home().tenant.as_ref()
-    }
-
-    /// The user's object id (`oid`), where it can be read.
-    pub fn user(&self) -> Option<&ObjectId> {
-        self.home().user.as_ref()
-    }
-
-    fn home(&self) -> &Home {
-        self.0.home.get_or_init(|| read(self.0.token.expose()).unwrap_or_default())
-    }
-}
-
-fn read(token: &str) -> Option<Home> {
-    let mut parts = token.split('.');
-    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
-        return None;
-    };
-    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    Some(Home {
-        tenant: text("tid").and_then(|tid| TenantId::new(tid).ok()),
-        user: text("oid").and_then(|oid| ObjectId::new(oid).ok()),
-    })
 }
 
 impl PartialEq for UserAssertion {
@@ -132,22 +92,9 @@ impl fmt::Debug for UserAssertion {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
-
-    #[test]
-    fn reads_whose_it_is() {
-        let payload = URL_SAFE_NO_PAD.encode(r#"{"tid":"contoso.example","oid":"aaaa","scp":"x"}"#);
-        let assertion = UserAssertion::new(format!("e30.{payload}.sig")).unwrap();
-        assert_eq!(assertion.tenant().unwrap().as_str(), "contoso.example");
-        assert_eq!(assertion.user().unwrap().as_str(), "aaaa");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_unknown() {
-        for opaque in ["opaque", "a.b.c.d.e", "a.b.c", "a.W10.c"] {
-            assert!(UserAssertion::new(opaque).unwrap().tenant().is_none(), "{opaque}");
-        }
-    }
 
     #[test]
     fn known_digest() {
