@@ -40,8 +40,6 @@ pub(crate) struct Need {
     pub(crate) package: String,
     /// Only its tests, examples and benches do.
     pub(crate) is_dev: bool,
-    /// A feature turns it on.
-    pub(crate) is_optional: bool,
 }
 
 /// A text file that people write.
@@ -138,11 +136,7 @@ impl Crate {
         let mut needs: Vec<Need> = package
             .dependencies
             .iter()
-            .map(|need| Need {
-                package: need.name.clone(),
-                is_dev: need.kind == DependencyKind::Development,
-                is_optional: need.optional,
-            })
+            .map(|need| Need { package: need.name.clone(), is_dev: need.kind == DependencyKind::Development })
             .collect();
         needs.sort_by(|a, b| a.package.cmp(&b.package));
         Self {

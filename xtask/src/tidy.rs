@@ -13,7 +13,7 @@ mod text;
 
 use std::process::ExitCode;
 
-pub(crate) use self::levels::level_of;
+pub(crate) use self::levels::{level_of, standing};
 use crate::{progress, repository::Repository};
 
 /// One rule.
@@ -180,7 +180,7 @@ impl Place {
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     repository::{Crate, File, Repository},
     rust_source::RustSource,
-    tidy::level_of,
+    tidy::{level_of, standing},
 };
 
 /// Each crate with what it is for, the highest level first.
@@ -13,41 +13,32 @@ pub(super) fn crates(repository: &Repository) -> String {
     let mut members: Vec<&Crate> =
         repository.crates.iter().filter(|one| !one.folder.starts_with("examples/")).collect();
     members.sort_by_key(|member| (std::cmp::Reverse(level_of(member.name())), member.folder.as_str()));
-    let mut table = "| level | crate | what it is for | features |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| stands | crate | what it is for | features |\n|---|---|---|---|\n".to_owned();
     for member in members {
-        let level = level_of(member.name()).map_or("apart".to_owned(), |level| level.to_string());
         let features: Vec<String> = member.features.iter().map(|name| format!("`{name}`")).collect();
         let (name, folder, description) = (member.name(), &member.folder, &member.description);
+        let standing = standing(member);
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "| {level} | [`{name}`](../{folder}) | {description} | {} |",
+            "| {standing} | [`{name}`](../{folder}) | {description} | {} |",
             features.join(", ")
         );
     }
     table
 }
 
-/// Who is built on whom; a dotted arrow belongs to a feature.
+/// Who is built on whom.
 pub(super) fn arrows(repository: &Repository) -> String {
-    let is_library = |one: &&Crate| level_of(one.name()).is_some();
+    let libraries = || repository.crates.iter().filter(|one| level_of(one.name()).is_some());
     let mut graph = "```mermaid\ngraph TD\n".to_owned();
-    for member in repository.crates.iter().filter(is_library) {
-        let targets: Vec<(&Crate, bool)> = member
-            .needs
-            .iter()
-            .filter(|need| !need.is_dev)
-            .filter_map(|need| {
-                let target = repository.crates.iter().find(|one| one.package == need.package)?;
-                Some((target, need.is_optional))
-            })
-            .collect();
+    for from in libraries() {
+        let targets: Vec<&Crate> = libraries().filter(|to| from.is_built_on(&to.package)).collect();
         if targets.is_empty() {
-            let _ = writeln!(graph, "    {}", member.name());
+            let _ = writeln!(graph, "    {}", from.name());
         }
-        for (target, is_optional) in targets {
-            let arrow = if is_optional { "-.->" } else { "-->" };
-            let _ = writeln!(graph, "    {} {arrow} {}", member.name(), target.name());
+        for to in targets {
+            let _ = writeln!(graph, "    {} --> {}", from.name(), to.name());
         }
     }
     graph.push_str("```");
@@ -89,6 +80,7 @@ fn first_sentence(rust: &RustSource) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::fixture::member;
 
     fn check(text: &str, expected: &str) {
         assert_eq!(first_sentence(&RustSource::parse(text, false)), expected);
@@ -109,29 +101,16 @@ mod tests {
 
     #[test]
     fn arrows_of_tests_are_not_drawn() {
-        let of = |name: &str, needs: &[(&str, bool, bool)]| Crate {
-            package: format!("entra-{name}"),
-            folder: format!("crates/{name}"),
-            needs: needs
-                .iter()
-                .map(|(package, is_dev, is_optional)| crate::repository::Need {
-                    package: (*package).to_owned(),
-                    is_dev: *is_dev,
-                    is_optional: *is_optional,
-                })
-                .collect(),
-            ..Crate::default()
-        };
         let crates = vec![
-            of("abstractions", &[]),
-            of("settings", &[("entra-abstractions", false, true), ("serde", false, false)]),
-            of("web-api", &[("entra-abstractions", false, false), ("entra-settings", true, false)]),
+            member("crates/abstractions", &[]),
+            member("crates/settings", &["entra-abstractions", "serde"]),
+            member("crates/web-api", &["entra-abstractions", "dev:entra-settings"]),
         ];
         expect_test::expect![[r"
             ```mermaid
             graph TD
                 abstractions
-                settings -.-> abstractions
+                settings --> abstractions
                 web-api --> abstractions
             ```"]]
         .assert_eq(&arrows(&Repository { crates, ..Repository::default() }));

@@ -27,7 +27,6 @@ pub(crate) fn member(folder: &str, needs: &[&str]) -> Crate {
             .map(|need| Need {
                 package: need.trim_start_matches("dev:").to_owned(),
                 is_dev: need.starts_with("dev:"),
-                is_optional: false,
             })
             .collect(),
         ..Crate::default()
