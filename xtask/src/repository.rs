@@ -30,7 +30,10 @@ pub(crate) struct Crate {
     /// Where it lies, such as `crates/web-api`.
     pub(crate) folder: String,
     pub(crate) description: String,
+    /// Those that are not on by themselves.
     pub(crate) features: Vec<String>,
+    /// Whether some are on by themselves.
+    pub(crate) has_defaults: bool,
     pub(crate) needs: Vec<Need>,
 }
 
@@ -38,6 +41,8 @@ pub(crate) struct Crate {
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
     pub(crate) package: String,
+    /// What the code calls it.
+    pub(crate) name: String,
     /// Only its tests, examples and benches do.
     pub(crate) is_dev: bool,
 }
@@ -130,13 +135,18 @@ impl Crate {
     fn read(root: &Path, package: &Package) -> Self {
         let folder = package.manifest_path.parent().map_or(root, |folder| folder.as_ref());
         let folder = folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().replace('\\', "/");
-        let mut features: Vec<String> =
-            package.features.keys().filter(|name| *name != "default").cloned().collect();
+        let defaults = package.features.get("default").cloned().unwrap_or_default();
+        let is_choice = |name: &&String| *name != "default" && !defaults.contains(name);
+        let mut features: Vec<String> = package.features.keys().filter(is_choice).cloned().collect();
         features.sort();
         let mut needs: Vec<Need> = package
             .dependencies
             .iter()
-            .map(|need| Need { package: need.name.clone(), is_dev: need.kind == DependencyKind::Development })
+            .map(|need| Need {
+                package: need.name.clone(),
+                name: need.rename.as_ref().unwrap_or(&need.name).replace('-', "_"),
+                is_dev: need.kind == DependencyKind::Development,
+            })
             .collect();
         needs.sort_by(|a, b| a.package.cmp(&b.package));
         Self {
@@ -144,6 +154,7 @@ impl Crate {
             folder,
             description: package.description.clone().unwrap_or_default(),
             features,
+            has_defaults: !defaults.is_empty(),
             needs,
         }
     }

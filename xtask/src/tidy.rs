@@ -104,7 +104,13 @@ const RULES: &[Rule] = &[
         name: "dependencies",
         why: "one version and one set of features of each dependency, decided in one place",
         mend: "declare it in [workspace.dependencies] and write `name.workspace = true`",
-        check: manifests::check,
+        check: manifests::inherited,
+    },
+    Rule {
+        name: "unused",
+        why: "a dependency that nothing uses is compiled, audited and trusted for nothing",
+        mend: "take it out of the manifest",
+        check: manifests::unused,
     },
     Rule {
         name: "top-level",
@@ -205,7 +211,7 @@ mod tests {
               crates/web-api/src/user.rs:1: line one is no `//!` sentence
               mend: begin the file with `//!` and one sentence that says what it is for
 
-            tidy: 1 of 15 rules broken in 1 places"]]
+            tidy: 1 of 16 rules broken in 1 places"]]
         .assert_eq(&lines(&broken).join("\n"));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     conformance, map,
     program::{Program, Shows},
     progress::Screen,
-    repository::Repository,
+    repository::{Crate, Repository},
     tidy, tools,
 };
 
@@ -84,13 +84,19 @@ fn docs(root: &Path, screen: &Screen) -> Result<()> {
 
 fn features(root: &Path, screen: &Screen) -> Result<()> {
     for member in Repository::read(root)?.crates.iter().filter(|member| member.is_product()) {
-        Program::cargo(root, &format!("check --package {}", member.package)).run(screen)?;
-        for feature in &member.features {
-            Program::cargo(root, &format!("check --package {} --features {feature}", member.package))
-                .run(screen)?;
+        for choice in choices(member) {
+            Program::cargo(root, &format!("check --package {}{choice}", member.package)).run(screen)?;
         }
     }
     absent::check(root)
+}
+
+/// As it is, without what is on by itself, and with each feature.
+fn choices(member: &Crate) -> Vec<String> {
+    let mut choices = vec![String::new()];
+    choices.extend(member.has_defaults.then(|| " --no-default-features".to_owned()));
+    choices.extend(member.features.iter().map(|feature| format!(" --features {feature}")));
+    choices
 }
 
 fn examples(root: &Path, screen: &Screen) -> Result<()> {

@@ -26,6 +26,7 @@ pub(crate) fn member(folder: &str, needs: &[&str]) -> Crate {
             .iter()
             .map(|need| Need {
                 package: need.trim_start_matches("dev:").to_owned(),
+                name: need.trim_start_matches("dev:").replace('-', "_"),
                 is_dev: need.starts_with("dev:"),
             })
             .collect(),

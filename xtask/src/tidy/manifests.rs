@@ -1,13 +1,18 @@
-//! Dependencies are declared in the root and inherited everywhere else.
+//! Dependencies are declared in the root, inherited everywhere else, and used.
+
+use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
 use super::Place;
-use crate::repository::Repository;
+use crate::{
+    repository::{Crate, Repository},
+    rust_source,
+};
 
 const TABLES: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 
-pub(super) fn check(repository: &Repository) -> Vec<Place> {
+pub(super) fn inherited(repository: &Repository) -> Vec<Place> {
     let mut places = Vec::new();
     for member in &repository.crates {
         let path = format!("{}/Cargo.toml", member.folder);
@@ -21,6 +26,38 @@ pub(super) fn check(repository: &Repository) -> Vec<Place> {
         }
     }
     places
+}
+
+/// What no file of a crate names, and what the root declares and no crate takes.
+pub(super) fn unused(repository: &Repository) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut taken = BTreeSet::new();
+    for member in &repository.crates {
+        let words = words_of(repository, member);
+        for need in &member.needs {
+            taken.insert(need.package.as_str());
+            if !words.contains(need.name.as_str()) && need.package != member.package {
+                let what = format!("no code of {} names {}", member.name(), need.name);
+                places.push(Place::file(&format!("{}/Cargo.toml", member.folder), what));
+            }
+        }
+    }
+    let root = repository.file("Cargo.toml").and_then(|file| file.text.parse::<Table>().ok());
+    let declared = root.as_ref().and_then(|root| root.get("workspace")?.get("dependencies")?.as_table());
+    let untaken = declared.into_iter().flat_map(Table::keys).filter(|name| !taken.contains(name.as_str()));
+    places.extend(untaken.map(|name| Place::file("Cargo.toml", format!("no crate takes {name}"))));
+    places
+}
+
+fn words_of<'a>(repository: &'a Repository, member: &Crate) -> BTreeSet<&'a str> {
+    let folder = format!("{}/", member.folder);
+    repository
+        .files
+        .iter()
+        .filter(|file| file.path.starts_with(&folder) && (file.rust.is_some() || file.is_page()))
+        // Doctests stand in comments and in README.md, so these count too.
+        .flat_map(|file| rust_source::words(&file.text))
+        .collect()
 }
 
 fn own_dependencies(manifest: &Table) -> Vec<String> {
@@ -38,7 +75,7 @@ fn own_dependencies(manifest: &Table) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::fixture::{brief, of};
+    use crate::tidy::fixture::{brief, member, of};
 
     #[test]
     fn dependencies_are_inherited() {
@@ -55,11 +92,27 @@ nix = { version = \"1\" }
         let repository =
             of(&[("crates/web-api/Cargo.toml", manifest), ("crates/web-api/src/lib.rs", "//! x\n")]);
         assert_eq!(
-            brief(&check(&repository)),
+            brief(&inherited(&repository)),
             [
                 "crates/web-api/Cargo.toml:6 bytes is not inherited from the workspace",
                 "crates/web-api/Cargo.toml:8 nix is not inherited from the workspace",
             ]
+        );
+    }
+
+    #[test]
+    fn dependencies_are_used() {
+        let mut repository = of(&[
+            ("Cargo.toml", "[workspace.dependencies]\nhttp-body = \"1\"\nurl = \"2\"\nbytes = \"1\"\n"),
+            (
+                "crates/web-api/src/lib.rs",
+                "use http_body::Body;\n/// ```\n/// bytes::Bytes::new();\n/// ```\n",
+            ),
+        ]);
+        repository.crates = vec![member("crates/web-api", &["http-body", "dev:bytes", "serde"])];
+        assert_eq!(
+            brief(&unused(&repository)),
+            ["crates/web-api/Cargo.toml:0 no code of web-api names serde", "Cargo.toml:0 no crate takes url"]
         );
     }
 }
