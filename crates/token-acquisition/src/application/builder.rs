@@ -1,0 +1,277 @@
+//! Describes an application in code; every fault is told at once, by the method that it concerns.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use entra_abstractions::{
+    Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, is_safe, section::is_placeholder,
+};
+use url::Url;
+
+use super::{Application, Inner, client_id, home_tenant};
+use crate::credential::{CredentialDescription, CredentialSource, placeholder};
+
+/// Builds an [`Application`]. Credentials are tried in the order in which they are given.
+#[derive(Default)]
+#[must_use]
+pub struct ApplicationBuilder {
+    instance: Option<String>,
+    tenant: Option<String>,
+    discovered: Option<String>,
+    client_id: Option<String>,
+    app_home_tenant: Option<String>,
+    capabilities: Vec<String>,
+    query_parameters: Vec<(String, String)>,
+    send_x5c: bool,
+    credentials: Vec<CredentialDescription>,
+}
+
+impl ApplicationBuilder {
+    /// The cloud; the public one, `https://login.microsoftonline.com`, where nothing is said.
+    pub fn instance(mut self, url: impl Into<String>) -> Self {
+        self.instance = Some(url.into());
+        self
+    }
+
+    /// The directory (tenant) id, or one of its domain names.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Another OpenID provider than Entra, in place of instance and tenant: its token endpoint is
+    /// discovered from `/.well-known/openid-configuration` below this URL.
+    #[doc(alias = "WithOidcAuthority")]
+    pub fn discovered_authority(mut self, url: impl Into<String>) -> Self {
+        self.discovered = Some(url.into());
+        self
+    }
+
+    /// The application (client) id.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.client_id = Some(id.into());
+        self
+    }
+
+    /// The tenant for tokens of the application itself, where the configured one names none.
+    pub fn app_home_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.app_home_tenant = Some(tenant.into());
+        self
+    }
+
+    /// Something that this application can do, such as `cp1`: it can answer a claims challenge.
+    #[doc(alias = "ClientCapabilities")]
+    pub fn capability(mut self, name: impl Into<String>) -> Self {
+        self.capabilities.push(name.into());
+        self
+    }
+
+    /// A parameter for the query of each request to the token endpoint.
+    #[doc(alias = "ExtraQueryParameters")]
+    pub fn query_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query_parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends certificates along with what they sign, so that Entra can trust their issuer and they
+    /// can be renewed without being registered again.
+    #[doc(alias = "SendX5C")]
+    pub fn send_x5c(mut self) -> Self {
+        self.send_x5c = true;
+        self
+    }
+
+    /// A client secret.
+    #[doc(alias = "ClientSecret")]
+    pub fn secret(self, secret: impl Into<Secret>) -> Self {
+        self.credential("secret", CredentialSource::Secret(secret.into()))
+    }
+
+    /// A certificate and its private key in a file, PFX or PEM. It is read at the first use, and
+    /// again when it has changed.
+    pub fn certificate_file(self, path: impl Into<PathBuf>) -> Self {
+        self.credential(
+            "certificate_file",
+            CredentialSource::CertificateFile { path: path.into(), password: None },
+        )
+    }
+
+    /// As [`certificate_file`](Self::certificate_file), locked by a password.
+    pub fn certificate_file_with_password(
+        self,
+        path: impl Into<PathBuf>,
+        password: impl Into<Secret>,
+    ) -> Self {
+        self.credential(
+            "certificate_file_with_password",
+            CredentialSource::CertificateFile { path: path.into(), password: Some(password.into()) },
+        )
+    }
+
+    /// A certificate and its private key as PEM text.
+    pub fn certificate_pem(self, pem: impl Into<Secret>) -> Self {
+        self.credential(
+            "certificate_pem",
+            CredentialSource::CertificateEncoded { value: pem.into(), password: None },
+        )
+    }
+
+    /// A certificate and its private key: a PFX or PEM file as base64.
+    #[doc(alias = "Base64EncodedValue")]
+    pub fn certificate_base64(self, value: impl Into<Secret>) -> Self {
+        self.credential(
+            "certificate_base64",
+            CredentialSource::CertificateEncoded { value: value.into(), password: None },
+        )
+    }
+
+    /// As [`certificate_base64`](Self::certificate_base64), locked by a password.
+    pub fn certificate_base64_with_password(
+        self,
+        value: impl Into<Secret>,
+        password: impl Into<Secret>,
+    ) -> Self {
+        self.credential(
+            "certificate_base64_with_password",
+            CredentialSource::CertificateEncoded { value: value.into(), password: Some(password.into()) },
+        )
+    }
+
+    /// A signed assertion in a file that somebody else keeps fresh.
+    #[doc(alias = "SignedAssertionFilePath")]
+    pub fn assertion_file(self, path: impl Into<PathBuf>) -> Self {
+        self.credential("assertion_file", CredentialSource::AssertionFile { path: Some(path.into()) })
+    }
+
+    /// Workload identity in Kubernetes: the file that `AZURE_FEDERATED_TOKEN_FILE` names.
+    pub fn assertion_file_from_environment(self) -> Self {
+        self.credential("assertion_file_from_environment", CredentialSource::AssertionFile { path: None })
+    }
+
+    /// Your own code that provides a signed assertion.
+    #[doc(alias = "CustomSignedAssertion")]
+    pub fn assertion_provider(self, provider: Arc<dyn ProvideAssertion>) -> Self {
+        self.credential("assertion_provider", CredentialSource::Provider(provider))
+    }
+
+    fn credential(mut self, at: &str, source: CredentialSource) -> Self {
+        self.credentials.push(CredentialDescription::new(at, source));
+        self
+    }
+
+    /// The application.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with everything that is missing, malformed or still a placeholder: the
+    /// developer must act.
+    pub fn build(self) -> Result<Application, Misconfigured> {
+        let mut faults = Faults::default();
+        let discovered = self.discovered.as_ref().and_then(|url| self.provider(url, &mut faults));
+        let authority = match (&self.discovered, &discovered) {
+            (None, _) => self.entra(&mut faults),
+            (Some(_), None) => None,
+            (Some(_), Some(url)) => {
+                faults.take(host_alone(url).map_err(|fault| fault.at("discovered_authority")))
+            }
+        };
+        let client_id =
+            faults.take(client_id(self.client_id.as_deref()).map_err(|fault| fault.at("client_id")));
+        let app_home_tenant = self.app_home_tenant.and_then(|tenant| {
+            faults.take(home_tenant(&tenant).map_err(|fault| fault.at("app_home_tenant")))
+        });
+        for CredentialDescription { at, source } in &self.credentials {
+            faults.take(check(source).map_err(|fault| fault.at(&**at)));
+        }
+        match (authority, client_id) {
+            (Some(authority), Some(client_id)) => faults.into_result(Application(Arc::new(Inner {
+                path: String::new(),
+                authority,
+                discovered_authority: discovered,
+                client_id,
+                app_home_tenant,
+                capabilities: self.capabilities,
+                query_parameters: self.query_parameters,
+                region: None,
+                send_x5c: self.send_x5c,
+                credentials: self.credentials,
+            }))),
+            _ => Err(faults.into_error()),
+        }
+    }
+
+    fn entra(&self, faults: &mut Faults) -> Option<Authority> {
+        let Some(tenant) = &self.tenant else {
+            faults.add(
+                Misconfigured::new("missing")
+                    .at("tenant")
+                    .hint("the directory (tenant) id of the app registration"),
+            );
+            return None;
+        };
+        let tenant = faults.take(TenantId::new(tenant).map_err(|fault| fault.at("tenant")))?;
+        let instance = self.instance.as_deref().unwrap_or(PUBLIC_CLOUD);
+        let authority = Authority::new(instance, tenant).map_err(|fault| fault.at("instance"));
+        faults.take(authority)
+    }
+
+    fn provider(&self, url: &str, faults: &mut Faults) -> Option<Url> {
+        let provider = if self.instance.is_some() || self.tenant.is_some() {
+            Err(Misconfigured::new("given beside an instance or a tenant").hint("keep one of the two"))
+        } else {
+            provider(url)
+        };
+        faults.take(provider.map_err(|fault| fault.at("discovered_authority")))
+    }
+}
+
+fn provider(url: &str) -> Result<Url, Misconfigured> {
+    let url = Url::parse(url.trim()).map_err(|error| {
+        Misconfigured::new("not an absolute URL")
+            .hint("the provider's issuer, such as https://idp.example/realm")
+            .with_source(error)
+    })?;
+    if !is_safe(&url) {
+        return Err(Misconfigured::new("not an https URL").hint("secrets and tokens travel over https only"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Misconfigured::new("the URL holds a user name or password"));
+    }
+    Ok(url)
+}
+
+/// Another provider has no tenants: its host stands in the place of one.
+fn host_alone(provider: &Url) -> Result<Authority, Misconfigured> {
+    let host = provider.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    Authority::new(&provider.origin().ascii_serialization(), TenantId::new(host)?)
+}
+
+const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";
+
+/// What is set shows, but no secret and no query.
+impl fmt::Debug for ApplicationBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApplicationBuilder")
+            .field("instance", &self.instance)
+            .field("tenant", &self.tenant)
+            .field("client_id", &self.client_id)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(source: &CredentialSource) -> Result<(), Misconfigured> {
+    let text = match source {
+        CredentialSource::Secret(value) | CredentialSource::CertificateEncoded { value, .. } => {
+            value.expose()
+        }
+        CredentialSource::CertificateFile { path, .. }
+        | CredentialSource::AssertionFile { path: Some(path) } => {
+            path.to_str().unwrap_or("not UTF-8, but a path")
+        }
+        CredentialSource::NamedProvider(name) => name,
+        CredentialSource::AssertionFile { path: None } | CredentialSource::Provider(_) => return Ok(()),
+    };
+    if text.trim().is_empty() {
+        return Err(Misconfigured::new("empty"));
+    }
+    if is_placeholder(text) { Err(placeholder()) } else { Ok(()) }
+}
