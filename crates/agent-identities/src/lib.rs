@@ -1,1 +1,9 @@
-//! Microsoft Entra Agent ID: acquires tokens as an agent, on behalf of its user, or as an agent user.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod agents;
+mod assertion;
+mod with;
+
+pub use agents::AgentIdentities;
+pub use with::WithAgentIdentity;

@@ -1,1 +1,28 @@
-//! Acquires, caches and refreshes access tokens from Microsoft Entra ID, as an application or on behalf of a user.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod acquirer;
+mod application;
+mod builder;
+mod cache;
+mod client_assertion;
+mod credential;
+mod endpoint;
+mod fetch;
+mod flight;
+mod grant;
+mod handle;
+mod http;
+mod jitter;
+mod plan;
+mod refresh;
+mod sign_in;
+mod wire;
+
+pub use acquirer::TokenAcquirer;
+pub use application::{Application, ApplicationBuilder};
+pub use builder::TokenAcquirerBuilder;
+pub use cache::Statistics;
+pub use fetch::TOKEN_EXCHANGE_SCOPE;
+pub use handle::TokenHandle;
+pub use sign_in::{AuthorizationCode, SignedIn};

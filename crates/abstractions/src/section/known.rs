@@ -120,4 +120,4 @@ pub const ACQUIRE_TOKEN_OPTIONS: &[&str] = &[
 
 /// `TokenValidationParameters` of a protected API.
 pub const TOKEN_VALIDATION_PARAMETERS: &[&str] =
-    &["ValidAudience", "ValidAudiences", "ValidIssuer", "ValidIssuers", "ValidateIssuer"];
+    &["ValidAlgorithms", "ValidAudience", "ValidAudiences", "ValidIssuer", "ValidIssuers", "ValidateIssuer"];

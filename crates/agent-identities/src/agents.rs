@@ -1,0 +1,76 @@
+//! The acquirer that knows agents: it hands each agent's requests to a light acquirer of the
+//! agent's own, and everything else to the application's.
+
+use std::sync::Arc;
+
+use entra_abstractions::{AcquireToken, Acquiring, AgentId, Subject, TokenRequest};
+use entra_token_acquisition::TokenAcquirer;
+use foldhash::fast::RandomState;
+use papaya::HashMap;
+
+use crate::assertion::BlueprintAssertion;
+
+/// Acquires tokens as an application, the *blueprint*, and as any of its agents.
+///
+/// One serves any number of agents and tenants; all share the blueprint's cache, so that a warm
+/// agent costs no request. Clone it freely.
+///
+/// ```no_run
+/// use entra_abstractions::{AcquireToken, Scopes, TokenRequest};
+/// use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
+/// # async fn run(blueprint: entra_token_acquisition::TokenAcquirer) -> Result<(), entra_abstractions::TokenError> {
+///
+/// let tokens = AgentIdentities::new(blueprint);
+/// let request = TokenRequest::as_app(Scopes::try_from("https://graph.microsoft.com/.default")?)
+///     .with_agent_identity("33333333-3333-4333-8333-333333333333");
+/// let header = tokens.acquire(&request).await?.authorization_header();
+/// # drop(header);
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "AddAgentIdentities")]
+#[derive(Debug, Clone)]
+pub struct AgentIdentities {
+    blueprint: TokenAcquirer,
+    agents: Arc<HashMap<AgentId, TokenAcquirer, RandomState>>,
+}
+
+/// Agents' acquirers are light and made again at need; beyond this many they are.
+const MOST: usize = 10_000;
+
+impl AgentIdentities {
+    /// Teaches an application's acquirer its agents.
+    pub fn new(blueprint: TokenAcquirer) -> Self {
+        let agents = HashMap::builder().hasher(RandomState::default()).build();
+        Self { blueprint, agents: Arc::new(agents) }
+    }
+
+    /// The application's own acquirer.
+    pub fn blueprint(&self) -> &TokenAcquirer {
+        &self.blueprint
+    }
+
+    #[cold]
+    fn learn(&self, agent: &AgentId) -> TokenAcquirer {
+        let proof = Arc::new(BlueprintAssertion::new(self.blueprint.clone(), agent.clone()));
+        let acquirer = self.blueprint.acting_as(agent, proof);
+        let agents = self.agents.pin();
+        if agents.len() >= MOST {
+            agents.clear();
+        }
+        agents.get_or_insert(agent.clone(), acquirer).clone()
+    }
+}
+
+impl AcquireToken for AgentIdentities {
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
+        let Subject::Agent(agent, _) = &request.subject else {
+            return self.blueprint.acquire(request);
+        };
+        // Within the guard: on a hit nothing is cloned but the token.
+        match self.agents.pin().get(agent) {
+            Some(acquirer) => acquirer.acquire_detached(request),
+            None => self.learn(agent).acquire_detached(request),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Leg one: the blueprint's token for an agent, as the agent's proof of who it is.
+
+use async_trait::async_trait;
+use entra_abstractions::{
+    AgentId, AssertionContext, FmiPath, ProvideAssertion, Scopes, SignedAssertion, TokenError, TokenRequest,
+};
+use entra_token_acquisition::{TOKEN_EXCHANGE_SCOPE, TokenAcquirer};
+
+/// An agent has no credential of its own. Its blueprint vouches for it with a token whose
+/// `fmi_path` names the agent: a token like any other, so it is cached like any other.
+/// <https://learn.microsoft.com/entra/agent-id/identity-platform/agent-autonomous-app-oauth-flow>
+#[derive(Debug)]
+pub(crate) struct BlueprintAssertion {
+    blueprint: TokenAcquirer,
+    agent: AgentId,
+}
+
+impl BlueprintAssertion {
+    pub(crate) fn new(blueprint: TokenAcquirer, agent: AgentId) -> Self {
+        Self { blueprint, agent }
+    }
+}
+
+#[async_trait]
+impl ProvideAssertion for BlueprintAssertion {
+    async fn assertion(&self, context: &AssertionContext) -> Result<SignedAssertion, TokenError> {
+        let mut request = TokenRequest::as_app(Scopes::try_from(TOKEN_EXCHANGE_SCOPE)?)
+            .fmi_path(FmiPath::from(&self.agent))
+            .correlation_id(context.correlation_id);
+        // The leg that uses the proof and the leg that gives it must be of one tenant.
+        request.tenant.clone_from(&context.tenant);
+        let token = self.blueprint.acquire_detached(&request).await.map_err(|error| {
+            error.in_leg(format!("leg one: the blueprint vouches for agent {}", self.agent))
+        })?;
+        Ok(SignedAssertion::new(token.secret().clone()).with_expiry(token.expires_at()))
+    }
+}

@@ -1,0 +1,273 @@
+//! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use entra_abstractions::{
+    AccessToken, AcquireToken, Acquiring, AgentId, Misconfigured, ProvideAssertion, Secret, TenantId, TokenError,
+    TokenRequest,
+};
+use tokio::runtime::Handle;
+use url::Url;
+
+use crate::{
+    application::Application,
+    builder::TokenAcquirerBuilder,
+    cache::{Cache, Cached, Identity, Statistics},
+    credential::CredentialChain,
+    endpoint::Endpoint,
+    fetch::{Purpose, fetch},
+    flight::{Boarded, Destination, Flights},
+    handle::TokenHandle,
+    plan::{Plan, key_of},
+    refresh::RefreshTokens,
+    sign_in::{AuthorizationCode, SignedIn},
+    wire::Wire,
+};
+
+/// Acquires tokens as one application: from its cache, or from Entra.
+///
+/// Make one for each application and clone it freely: clones share the cache. It spawns a task
+/// only while something is fetched.
+///
+/// # Security
+/// A client secret, certificate or assertion is sent to the configured authority only, over
+/// `https` (loopback excepted), and no redirect is followed.
+#[doc(alias = "ITokenAcquirer")]
+#[doc(alias = "ITokenAcquirerFactory")]
+#[doc(alias = "ConfidentialClientApplication")]
+#[derive(Clone)]
+pub struct TokenAcquirer(Arc<Engine>);
+
+/// What acts under one client id.
+pub(crate) struct Engine {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) credentials: CredentialChain,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What an application and its agents have in common.
+pub(crate) struct Shared {
+    pub(crate) application: Application,
+    pub(crate) wire: Wire,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) cache: Cache,
+    pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) flights: Arc<Flights>,
+    /// By how much of a tenth this process asks for its next tokens later than the table says.
+    pub(crate) early: f64,
+}
+
+impl TokenAcquirer {
+    /// Begins an acquirer for an application.
+    pub fn builder(application: Application) -> TokenAcquirerBuilder {
+        TokenAcquirerBuilder::new(application)
+    }
+
+    pub(crate) fn from_engine(engine: Engine) -> Self {
+        Self(Arc::new(engine))
+    }
+
+    /// The application this acquires for.
+    pub fn application(&self) -> &Application {
+        &self.0.shared.application
+    }
+
+    /// A handle on the token of one request: its key is resolved once, so that a warm token costs
+    /// next to nothing. Claims and forced refresh of the request are dropped: a handle is for the
+    /// token that is at hand.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when no token could ever come of the request.
+    pub fn handle(&self, request: TokenRequest) -> Result<TokenHandle, Misconfigured> {
+        let request = TokenRequest { claims: None, force_refresh: false, ..request };
+        let key = key_of(&self.0.identity, &request)?.to_key();
+        Ok(TokenHandle::new(self.clone(), request, key))
+    }
+
+    /// The same acquirer under an agent's client id: same HTTP client, clock, cache and flights.
+    /// The agent proves itself by the assertions of this provider.
+    ///
+    /// `AgentIdentities` of the crate `entra-agent-identities` makes and keeps these.
+    #[must_use]
+    pub fn acting_as(&self, agent: &AgentId, proof: Arc<dyn ProvideAssertion>) -> Self {
+        let own = &self.0.identity;
+        // An agent's id and a client's are the same identifier; both were checked when made.
+        let client = entra_abstractions::ClientId::new(agent.as_str()).unwrap_or_else(|_| own.client.clone());
+        let identity = Identity {
+            instance: own.instance.clone(),
+            client,
+            tenant: own.tenant.clone(),
+            app_tenant: own.app_tenant.clone(),
+            tenant_at: own.tenant_at.clone(),
+        };
+        Self::from_engine(Engine {
+            identity: Arc::new(identity),
+            credentials: CredentialChain::of_assertion(proof),
+            shared: Arc::clone(&self.0.shared),
+        })
+    }
+
+    /// Ends a sign-in: redeems the code, and keeps the user's tokens under the account that
+    /// [`SignedIn`] names, for [`TokenRequest::for_account`].
+    ///
+    /// # Errors
+    /// [`TokenError`] says who must act.
+    #[doc(alias = "AddAccountToCacheFromAuthorizationCodeAsync")]
+    pub async fn redeem_code(&self, code: AuthorizationCode) -> Result<SignedIn, TokenError> {
+        code.redeem(self).await
+    }
+
+    /// Takes over a refresh token that the application kept elsewhere, as when it migrates from
+    /// another library.
+    ///
+    /// # Errors
+    /// [`TokenError`] says who must act.
+    #[doc(alias = "AcquireTokenByRefreshToken")]
+    pub async fn redeem_refresh_token(
+        &self,
+        token: Secret,
+        scopes: entra_abstractions::Scopes,
+    ) -> Result<SignedIn, TokenError> {
+        crate::sign_in::take_over(self, token, scopes).await
+    }
+
+    /// Waits until nothing is being fetched: before a process ends, or a test looks.
+    pub async fn settled(&self) {
+        self.0.shared.flights.settled().await;
+    }
+
+    /// What the cache holds.
+    pub fn cache_statistics(&self) -> Statistics {
+        self.0.shared.cache.statistics()
+    }
+
+    /// As [`acquire`](AcquireToken::acquire), borrowing nothing: for those who wrap an acquirer and
+    /// hold it only for the moment.
+    pub fn acquire_detached(&self, request: &TokenRequest) -> Acquiring<'static> {
+        let key = match key_of(&self.0.identity, request) {
+            Ok(key) => key,
+            Err(fault) => return Acquiring::ready(Err(fault.into())),
+        };
+        // What is cached must not answer a challenge or a forced refresh.
+        let cached = if request.claims.is_some() || request.force_refresh {
+            Cached::Missing
+        } else {
+            self.0.shared.cache.get(&key)
+        };
+        self.serve(cached, request)
+    }
+
+    /// The walk past the cache: what it had, served by the token's age.
+    pub(crate) fn serve(&self, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
+        match cached {
+            Cached::Fresh(token) => Acquiring::ready(Ok(token)),
+            Cached::Aging(token, due) => {
+                if due {
+                    self.refresh_behind(request);
+                }
+                Acquiring::ready(Ok(token))
+            }
+            // A try failed a moment ago and the next is not due: the token is valid, so it serves.
+            Cached::Last(token, false) if !self.is_flying(request) => Acquiring::ready(Ok(token)),
+            Cached::Last(token, _) => self.fly(request, Purpose::Refresh, Some(token)),
+            Cached::Missing => self.fly(request, Purpose::Fetch, None),
+        }
+    }
+
+    #[cold]
+    fn fly(&self, request: &TokenRequest, purpose: Purpose, at_hand: Option<AccessToken>) -> Acquiring<'static> {
+        let plan = match self.plan(request) {
+            Ok(plan) => plan,
+            Err(fault) => return Acquiring::ready(Err(fault.into())),
+        };
+        let engine = self.clone();
+        Acquiring::fetching(async move {
+            let result = engine.board(plan, purpose).arrive().await;
+            match at_hand {
+                Some(token) => result.or_else(|error| or_if_still_valid(token, error)),
+                None => result,
+            }
+        })
+    }
+
+    pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
+        Plan::new(key_of(&self.0.identity, request)?, request)
+    }
+
+    fn is_flying(&self, request: &TokenRequest) -> bool {
+        self.plan(request).is_ok_and(|plan| self.0.shared.flights.is_active(&destination(&plan)))
+    }
+
+    fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
+        let engine = self.clone();
+        self.0.shared.flights.board(destination(&plan), move || fetch(engine, plan, purpose))
+    }
+
+    /// Starts a flight that nobody waits for. Without a runtime there is nothing to start it on;
+    /// the token at hand is good, so nothing is lost.
+    fn refresh_behind(&self, request: &TokenRequest) {
+        if let (Ok(plan), Ok(_runtime)) = (self.plan(request), Handle::try_current()) {
+            self.board(plan, Purpose::Refresh);
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.0.identity
+    }
+
+    pub(crate) fn credentials(&self) -> &CredentialChain {
+        &self.0.credentials
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.0.shared.cache
+    }
+
+    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
+        &self.0.shared.refresh_tokens
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.0.shared.wire
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.shared.cache.now()
+    }
+
+    pub(crate) fn early(&self) -> f64 {
+        self.0.shared.early
+    }
+
+    pub(crate) async fn token_endpoint(&self, tenant: &TenantId) -> Result<Url, TokenError> {
+        let shared = &self.0.shared;
+        shared.endpoint.of(&shared.application, tenant, shared.wire.client()).await
+    }
+}
+
+fn destination(plan: &Plan) -> Destination {
+    Destination { key: plan.key.clone(), claims: plan.claims.clone(), force_refresh: plan.force_refresh }
+}
+
+/// A good token is never thrown away because the next one cannot be had: not when Entra is away,
+/// and not when the application's own credential is refused. That the user must act, they learn.
+fn or_if_still_valid(token: AccessToken, error: TokenError) -> Result<AccessToken, TokenError> {
+    let own_fault = error.exchange().and_then(entra_abstractions::Exchange::error) == Some("invalid_client");
+    if error.is_unavailable() || own_fault { Ok(token) } else { Err(error) }
+}
+
+impl AcquireToken for TokenAcquirer {
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
+        self.acquire_detached(request)
+    }
+}
+
+impl fmt::Debug for TokenAcquirer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenAcquirer")
+            .field("client", &self.0.identity.client)
+            .field("tenant", &self.0.identity.tenant)
+            .field("instance", &self.0.identity.instance)
+            .finish_non_exhaustive()
+    }
+}

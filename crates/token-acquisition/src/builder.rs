@@ -1,0 +1,131 @@
+//! Puts an acquirer together. Nothing here does I/O beyond reading the system's trusted roots.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use entra_abstractions::{Clock, Environment, HttpSettings, Misconfigured, ProvideAssertion, SystemClock};
+
+use crate::{
+    acquirer::{Engine, Shared, TokenAcquirer},
+    application::Application,
+    cache::{Cache, Identity},
+    credential::CredentialChain,
+    endpoint::Endpoint,
+    flight::Flights,
+    http,
+    jitter,
+    refresh::RefreshTokens,
+    wire::{RetryDelay, Wire},
+};
+
+/// Builds a [`TokenAcquirer`]. Every setting has a default that is right for production.
+pub struct TokenAcquirerBuilder {
+    application: Application,
+    http: HttpSettings,
+    clock: Arc<dyn Clock>,
+    environment: Environment,
+    providers: Vec<(String, Arc<dyn ProvideAssertion>)>,
+    retry_delay: Duration,
+    cache_budget: usize,
+}
+
+impl TokenAcquirerBuilder {
+    pub(crate) fn new(application: Application) -> Self {
+        Self {
+            application,
+            http: HttpSettings::default(),
+            clock: Arc::new(SystemClock),
+            environment: Environment::of_process(),
+            providers: Vec::new(),
+            retry_delay: Duration::from_secs(1),
+            cache_budget: 256 * 1024 * 1024,
+        }
+    }
+
+    /// How token endpoints are reached.
+    #[must_use]
+    pub fn http(mut self, settings: HttpSettings) -> Self {
+        self.http = settings;
+        self
+    }
+
+    /// The clock that decides what has expired.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The environment variables that credentials may name, instead of the process's own.
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// The provider that a credential of the source type `CustomSignedAssertion` names in
+    /// `CustomSignedAssertionProviderName`.
+    #[must_use]
+    pub fn assertion_provider(mut self, name: impl Into<String>, provider: Arc<dyn ProvideAssertion>) -> Self {
+        self.providers.push((name.into(), provider));
+        self
+    }
+
+    /// How long to wait before a request that failed for the moment is repeated, once; 1 s where
+    /// nothing is said.
+    #[must_use]
+    pub fn retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay = delay;
+        self
+    }
+
+    /// How many bytes of tokens are kept in memory, about; 256 MiB where nothing is said, which
+    /// is some 80,000 tokens of a common size.
+    #[must_use]
+    pub fn cache_budget(mut self, bytes: usize) -> Self {
+        self.cache_budget = bytes;
+        self
+    }
+
+    /// Builds the acquirer.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when a credential names a provider that is not here, or no HTTP client
+    /// can be built from the settings.
+    pub fn build(self) -> Result<TokenAcquirer, Misconfigured> {
+        let credentials = CredentialChain::new(
+            self.application.credentials(),
+            &self.providers,
+            self.application.send_x5c(),
+            &self.environment,
+            Arc::clone(&self.clock),
+        )?;
+        let client = http::build(&self.http)?;
+        let authority = self.application.authority();
+        let identity = Identity {
+            instance: authority.instance().to_string(),
+            client: self.application.client_id().clone(),
+            tenant: authority.tenant().clone(),
+            app_tenant: match self.application.app_home_tenant() {
+                Some(home) if !authority.tenant().is_real() => home.clone(),
+                _ => authority.tenant().clone(),
+            },
+            tenant_at: self.application.path_of("TenantId"),
+        };
+        let shared = Shared {
+            wire: Wire::new(client, Arc::clone(&self.clock), RetryDelay(self.retry_delay)),
+            endpoint: Endpoint::default(),
+            cache: Cache::new(self.clock, self.cache_budget),
+            refresh_tokens: RefreshTokens::default(),
+            flights: Arc::new(Flights::default()),
+            early: jitter::fraction() / 10.0,
+            application: self.application,
+        };
+        Ok(TokenAcquirer::from_engine(Engine { identity: Arc::new(identity), credentials, shared: Arc::new(shared) }))
+    }
+}
+
+impl fmt::Debug for TokenAcquirerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenAcquirerBuilder").field("application", &self.application).finish_non_exhaustive()
+    }
+}

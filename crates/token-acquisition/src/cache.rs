@@ -1,0 +1,193 @@
+//! The tokens that are kept, in memory: exact keys, one record for each token, bounded by bytes,
+//! read without a lock.
+
+mod entry;
+mod key;
+mod pause;
+mod window;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use entra_abstractions::{AccessToken, Clock, TokenError};
+use foldhash::fast::RandomState;
+use papaya::HashMap;
+
+pub(crate) use entry::Entry;
+pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
+use pause::Pauses;
+pub(crate) use window::{Age, Window};
+
+/// What the cache has for a key.
+#[derive(Debug)]
+pub(crate) enum Cached {
+    /// Serve it.
+    Fresh(AccessToken),
+    /// Serve it; whether it is time to fetch the next one behind it.
+    Aging(AccessToken, bool),
+    /// Serve it only if no newer one can be had; whether it is time to try.
+    Last(AccessToken, bool),
+    /// Nothing, or nothing of use.
+    Missing,
+}
+
+/// The store of tokens.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    tokens: HashMap<Key, Arc<Entry>, RandomState>,
+    pauses: Pauses,
+    clock: Arc<dyn Clock>,
+    budget: usize,
+    bytes: AtomicUsize,
+    evicted: AtomicU64,
+    swept_at: AtomicU64,
+}
+
+/// How often, at most, a write looks for tokens that ended.
+const SWEEP_EVERY: u64 = 300;
+
+/// What a map's slot and an entry take beside the token and its key, about.
+const OVERHEAD: usize = 256;
+
+impl Cache {
+    pub(crate) fn new(clock: Arc<dyn Clock>, budget: usize) -> Self {
+        Self {
+            tokens: HashMap::builder().hasher(RandomState::default()).build(),
+            pauses: Pauses::default(),
+            clock,
+            budget,
+            bytes: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
+            swept_at: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &KeyRef<'_>) -> Cached {
+        let tokens = self.tokens.pin();
+        let Some(entry) = tokens.get(key) else {
+            return Cached::Missing;
+        };
+        entry.serve(self.clock.now())
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// The entry itself, for a handle that keeps it.
+    pub(crate) fn entry(&self, key: &KeyRef<'_>) -> Option<Arc<Entry>> {
+        self.tokens.pin().get(key).map(Arc::clone)
+    }
+
+    /// Keeps a token; it replaces the one of this key, whatever that is.
+    pub(crate) fn put(&self, key: Key, token: AccessToken, window: Window) {
+        let now = self.clock.now();
+        if window.age(now) == Age::Ended {
+            return;
+        }
+        let size = token.size() + OVERHEAD;
+        let entry = Arc::new(Entry::new(token, window, size, now));
+        let replaced = self.tokens.pin().insert(key, entry).map(|entry| entry.replace());
+        self.bytes.fetch_add(size, Ordering::Relaxed);
+        if let Some(size) = replaced {
+            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        }
+        self.tidy(seconds(now));
+    }
+
+    /// Notes that fetching the next token failed. A valid token stays, unless Entra says that it
+    /// is over: that the user must act, or may no longer.
+    pub(crate) fn failed(&self, key: &Key, error: &TokenError) {
+        let now = self.clock.now();
+        let retry_after = match error {
+            TokenError::Unavailable(outage) => outage.retry_after(),
+            _ => None,
+        };
+        if let Some(wait) = retry_after {
+            self.pauses.set(key, now + wait, error.clone(), now);
+        }
+        let tokens = self.tokens.pin();
+        let over = matches!(error, TokenError::InteractionRequired(_))
+            || error.exchange().and_then(entra_abstractions::Exchange::error) == Some("invalid_grant");
+        if over {
+            if let Some(entry) = tokens.remove(key) {
+                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
+            }
+        } else if let Some(entry) = tokens.get(key) {
+            entry.back_off(now, retry_after);
+            tracing::warn!(%error, left = ?entry.left(now), "the next token cannot be had; the one at hand is served on");
+        }
+    }
+
+    /// The error with which Entra asked to wait, while the wait lasts.
+    pub(crate) fn paused(&self, key: &Key) -> Option<TokenError> {
+        self.pauses.get(key, self.clock.now())
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        Statistics {
+            entries: self.tokens.len(),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            evicted: self.evicted.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Lets ended tokens go now and then, and the longest unused ones when the budget is spent.
+    /// It costs a walk over all entries, at most once for each tenth of the budget written.
+    fn tidy(&self, now: u64) {
+        let over_budget = self.bytes.load(Ordering::Relaxed) > self.budget;
+        let swept_at = self.swept_at.load(Ordering::Relaxed);
+        let due = now.saturating_sub(swept_at) >= SWEEP_EVERY;
+        let mine = self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if (!due && !over_budget) || (due && !mine) {
+            return;
+        }
+        let tokens = self.tokens.pin();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+        tokens.retain(|_, entry| {
+            let keep = entry.age(at) != Age::Ended;
+            if !keep {
+                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
+            }
+            keep
+        });
+        if self.bytes.load(Ordering::Relaxed) <= self.budget {
+            return;
+        }
+        let mut oldest: Vec<(u64, Key)> = tokens.iter().map(|(key, entry)| (entry.used_at(), key.clone())).collect();
+        oldest.sort_unstable_by_key(|(used_at, _)| *used_at);
+        for (_, key) in oldest {
+            if self.bytes.load(Ordering::Relaxed) <= self.budget / 10 * 9 {
+                break;
+            }
+            if let Some(entry) = tokens.remove(&key) {
+                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// What the cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// The tokens that are kept.
+    pub entries: usize,
+    /// The bytes that they take, about.
+    pub bytes: usize,
+    /// How many were let go before their end, to keep within the budget.
+    pub evicted: u64,
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests;

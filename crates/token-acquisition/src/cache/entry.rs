@@ -1,0 +1,105 @@
+//! One token that is kept, and when the next one may be asked for.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use entra_abstractions::AccessToken;
+
+use super::{Age, Cached, Window, seconds};
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    token: AccessToken,
+    window: Window,
+    size: usize,
+    /// Whether a newer token, or none, stands under the key by now: a handle looks again.
+    replaced: AtomicBool,
+    used_at: AtomicU64,
+    /// Before this second no next token is asked for.
+    next_try_at: AtomicU64,
+    failures: AtomicU32,
+}
+
+/// How long after one try the next is made behind a good token; it doubles while they fail.
+const FIRST_WAIT: u64 = 30;
+const LONGEST_WAIT: u64 = 300;
+
+impl Entry {
+    pub(super) fn new(token: AccessToken, window: Window, size: usize, now: SystemTime) -> Self {
+        Self {
+            token,
+            window,
+            size,
+            replaced: AtomicBool::new(false),
+            used_at: AtomicU64::new(seconds(now)),
+            next_try_at: AtomicU64::new(0),
+            failures: AtomicU32::new(0),
+        }
+    }
+
+    /// What a caller gets at this time, and whether it is up to this caller to start a flight.
+    pub(crate) fn serve(&self, now: SystemTime) -> Cached {
+        match self.window.age(now) {
+            Age::Fresh => {
+                self.touch(now);
+                Cached::Fresh(self.token.clone())
+            }
+            Age::Aging => {
+                self.touch(now);
+                Cached::Aging(self.token.clone(), self.may_try(now))
+            }
+            Age::Last => Cached::Last(self.token.clone(), self.may_try(now)),
+            Age::Ended => Cached::Missing,
+        }
+    }
+
+    pub(crate) fn age(&self, now: SystemTime) -> Age {
+        self.window.age(now)
+    }
+
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
+    }
+
+    pub(super) fn replace(&self) -> usize {
+        self.replaced.store(true, Ordering::Release);
+        self.size
+    }
+
+    pub(super) fn used_at(&self) -> u64 {
+        self.used_at.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn left(&self, now: SystemTime) -> Duration {
+        self.token.expires_at().duration_since(now).unwrap_or_default()
+    }
+
+    /// Waits longer after each failure; what the server says counts for more.
+    pub(super) fn back_off(&self, now: SystemTime, retry_after: Option<Duration>) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed);
+        let wait = (FIRST_WAIT << failures.min(4)).min(LONGEST_WAIT);
+        let wait = wait.max(retry_after.unwrap_or_default().as_secs());
+        self.next_try_at.store(seconds(now) + wait, Ordering::Relaxed);
+    }
+
+    fn may_try(&self, now: SystemTime) -> bool {
+        let now = seconds(now);
+        let next = self.next_try_at.load(Ordering::Relaxed);
+        // One caller wins; the others go on with the token they have.
+        now >= next
+            && self
+                .next_try_at
+                .compare_exchange(next, now + FIRST_WAIT, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn touch(&self, now: SystemTime) {
+        let now = seconds(now);
+        // Written once a second at most: a line that everybody writes is a line that nobody reads fast.
+        if self.used_at.load(Ordering::Relaxed) != now {
+            self.used_at.store(now, Ordering::Relaxed);
+        }
+    }
+}

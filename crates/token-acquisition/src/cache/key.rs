@@ -1,0 +1,162 @@
+//! The key of a cached token: whose token, for what, shown how. Exact, and never the secret itself.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use entra_abstractions::{AccountId, AgentUser, ClientId, FmiPath, Parameter, Scheme, Scopes, TenantId};
+use papaya::Equivalent;
+
+/// Which application asks, and whom: what all requests of one engine have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    /// Scheme, host and port of the cloud.
+    pub(crate) instance: String,
+    pub(crate) client: ClientId,
+    /// The tenant that is asked for a user's token where the request names none.
+    pub(crate) tenant: TenantId,
+    /// The tenant that is asked for the application's own.
+    pub(crate) app_tenant: TenantId,
+    /// Where the tenant is configured, for errors.
+    pub(crate) tenant_at: String,
+}
+
+/// A key that is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    identity: Arc<Identity>,
+    owner: Owner,
+    tenant: TenantId,
+    scopes: Scopes,
+    scheme: Scheme,
+    fmi_path: Option<FmiPath>,
+    parameters: Box<[Parameter]>,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    App,
+    Assertion([u8; 32]),
+    Account(AccountId),
+    AgentUser(AgentUser),
+}
+
+/// A key that is looked up: borrowed from the request, so that a hit allocates nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyRef<'a> {
+    pub(crate) identity: &'a Arc<Identity>,
+    pub(crate) owner: OwnerRef<'a>,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) scopes: &'a Scopes,
+    pub(crate) scheme: Scheme,
+    pub(crate) fmi_path: Option<&'a FmiPath>,
+    pub(crate) parameters: &'a [Parameter],
+}
+
+/// Whose token is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum OwnerRef<'a> {
+    App,
+    Assertion(&'a [u8; 32]),
+    Account(&'a AccountId),
+    AgentUser(&'a AgentUser),
+}
+
+impl Key {
+    pub(crate) fn as_ref(&self) -> KeyRef<'_> {
+        KeyRef {
+            identity: &self.identity,
+            owner: match &self.owner {
+                Owner::App => OwnerRef::App,
+                Owner::Assertion(sha256) => OwnerRef::Assertion(sha256),
+                Owner::Account(account) => OwnerRef::Account(account),
+                Owner::AgentUser(user) => OwnerRef::AgentUser(user),
+            },
+            tenant: &self.tenant,
+            scopes: &self.scopes,
+            scheme: self.scheme,
+            fmi_path: self.fmi_path.as_ref(),
+            parameters: &self.parameters,
+        }
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+}
+
+impl KeyRef<'_> {
+    pub(crate) fn to_key(self) -> Key {
+        Key {
+            identity: Arc::clone(self.identity),
+            owner: match self.owner {
+                OwnerRef::App => Owner::App,
+                OwnerRef::Assertion(sha256) => Owner::Assertion(*sha256),
+                OwnerRef::Account(account) => Owner::Account(account.clone()),
+                OwnerRef::AgentUser(user) => Owner::AgentUser(user.clone()),
+            },
+            tenant: self.tenant.clone(),
+            scopes: self.scopes.clone(),
+            scheme: self.scheme,
+            fmi_path: self.fmi_path.cloned(),
+            parameters: self.parameters.iter().filter(|parameter| parameter.shapes_token()).cloned().collect(),
+        }
+    }
+
+    fn shaping(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|parameter| parameter.shapes_token())
+    }
+}
+
+impl PartialEq for KeyRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { identity, owner, tenant, scopes, scheme, fmi_path, parameters: _ } = self;
+        // One engine has one identity, so the pointers are equal nearly always.
+        (Arc::ptr_eq(identity, other.identity) || *identity == other.identity)
+            && *owner == other.owner
+            && *tenant == other.tenant
+            && *scopes == other.scopes
+            && *scheme == other.scheme
+            && *fmi_path == other.fmi_path
+            && self.shaping().eq(other.shaping())
+    }
+}
+
+impl Eq for KeyRef<'_> {}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, parameters: _ } = self;
+        // The client and the scopes tell most keys apart; what is left out only costs a comparison.
+        identity.client.hash(state);
+        owner.hash(state);
+        tenant.hash(state);
+        scopes.hash(state);
+        fmi_path.hash(state);
+        for parameter in self.shaping() {
+            parameter.hash(state);
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash(state);
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self == key.as_ref()
+    }
+}

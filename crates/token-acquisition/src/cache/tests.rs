@@ -1,0 +1,168 @@
+//! What the cache keeps, for how long, and what it lets go.
+
+use entra_abstractions::{
+    ClientId, CorrelationId, Exchange, InteractionRequired, Rejected, Scheme, Scopes, Secret, TenantId, TokenRequest,
+    Unavailable, testing::ManualClock,
+};
+
+use super::*;
+use crate::plan::key_of;
+
+struct Fixture {
+    clock: Arc<ManualClock>,
+    cache: Cache,
+    identity: Arc<Identity>,
+}
+
+impl Fixture {
+    fn new(budget: usize) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let identity = Identity {
+            instance: "https://login.example/".into(),
+            client: ClientId::new("client").unwrap(),
+            tenant: TenantId::new("contoso.example").unwrap(),
+            app_tenant: TenantId::new("contoso.example").unwrap(),
+            tenant_at: String::new(),
+        };
+        let cache = Cache::new(Arc::clone(&clock) as Arc<dyn Clock>, budget);
+        Self { clock, cache, identity: Arc::new(identity) }
+    }
+
+    fn key(&self, resource: &str) -> Key {
+        let request = TokenRequest::as_app(Scopes::try_from(format!("api://{resource}/.default").as_str()).unwrap());
+        key_of(&self.identity, &request).unwrap().to_key()
+    }
+
+    fn put(&self, resource: &str, secret: &str, life: u64) {
+        let now = self.clock.now();
+        let ends_at = now + Duration::from_secs(life);
+        let token = AccessToken::new(Scheme::Bearer, Secret::new(secret), ends_at).unwrap();
+        let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+        self.cache.put(self.key(resource), token, window);
+    }
+
+    fn look(&self, resource: &str) -> String {
+        match self.cache.get(&self.key(resource).as_ref()) {
+            Cached::Fresh(token) => format!("fresh {}", token.secret().expose()),
+            Cached::Aging(token, due) => format!("aging {} {due}", token.secret().expose()),
+            Cached::Last(token, due) => format!("last {} {due}", token.secret().expose()),
+            Cached::Missing => String::from("missing"),
+        }
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    fn fail(&self, resource: &str, error: impl Into<TokenError>) {
+        self.cache.failed(&self.key(resource), &error.into());
+    }
+}
+
+fn exchange(error: &str) -> Exchange {
+    Exchange::new("test", "login.example").with_correlation_id(CorrelationId::random()).with_error(Some(error), None)
+}
+
+#[test]
+fn a_token_ages() {
+    let fixture = Fixture::new(1 << 20);
+    fixture.put("a", "t1", 3_600);
+    assert_eq!(fixture.look("a"), "fresh t1");
+    assert_eq!(fixture.look("b"), "missing");
+    fixture.advance(2_700);
+    assert_eq!(fixture.look("a"), "aging t1 true");
+    assert_eq!(fixture.look("a"), "aging t1 false", "one flight behind it is enough");
+    fixture.advance(30);
+    assert_eq!(fixture.look("a"), "aging t1 true");
+    fixture.advance(820);
+    assert_eq!(fixture.look("a"), "last t1 true");
+    fixture.advance(50);
+    assert_eq!(fixture.look("a"), "missing");
+}
+
+#[test]
+fn failures_behind_a_good_token_wait_longer_each_time() {
+    let fixture = Fixture::new(1 << 20);
+    fixture.put("a", "t1", 3_600);
+    fixture.advance(2_700);
+    let mut waits = Vec::new();
+    assert_eq!(fixture.look("a"), "aging t1 true");
+    for _ in 0..3 {
+        fixture.fail("a", Unavailable::new(exchange("x"), "away"));
+        let mut waited = 0;
+        while fixture.look("a") == "aging t1 false" {
+            fixture.advance(1);
+            waited += 1;
+        }
+        waits.push(waited);
+    }
+    assert_eq!(waits, [30, 60, 120]);
+}
+
+#[test]
+fn who_must_act_decides_whether_the_token_stays() {
+    let fixture = Fixture::new(1 << 20);
+    for (resource, error, stays) in [
+        ("down", TokenError::from(Unavailable::new(exchange("server_error"), "away")), true),
+        ("secret", Rejected::new(exchange("invalid_client")).into(), true),
+        ("gone", Rejected::new(exchange("invalid_grant")).into(), false),
+        (
+            "user",
+            InteractionRequired::new(exchange("interaction_required"), Scopes::try_from("x").unwrap(), None).into(),
+            false,
+        ),
+    ] {
+        fixture.put(resource, "t1", 3_600);
+        fixture.fail(resource, error);
+        assert_eq!(fixture.look(resource) == "fresh t1", stays, "{resource}");
+    }
+}
+
+#[test]
+fn only_retry_after_outlives_the_call_and_only_for_its_key() {
+    let fixture = Fixture::new(1 << 20);
+    let throttled = Unavailable::new(exchange("x"), "throttled").with_retry_after(Some(Duration::from_secs(20)));
+    fixture.fail("a", throttled);
+    fixture.fail("b", Unavailable::new(exchange("x"), "away"));
+    fixture.advance(5);
+    let Some(TokenError::Unavailable(left)) = fixture.cache.paused(&fixture.key("a")) else {
+        panic!("the key is not paused");
+    };
+    assert_eq!(left.retry_after(), Some(Duration::from_secs(15)));
+    assert!(fixture.cache.paused(&fixture.key("b")).is_none());
+    fixture.advance(15);
+    assert!(fixture.cache.paused(&fixture.key("a")).is_none());
+}
+
+#[test]
+fn tokens_leave_with_their_end_and_the_longest_unused_with_the_budget() {
+    let fixture = Fixture::new(40_000);
+    fixture.put("short", "t", 60);
+    fixture.advance(400);
+    fixture.put("kept", "t", 86_400);
+    assert_eq!(fixture.cache.statistics().entries, 1, "an ended token leaves with a later write");
+
+    for index in 0..200 {
+        fixture.advance(1);
+        assert_eq!(fixture.look("kept"), "fresh t");
+        fixture.put(&format!("r{index}"), "t", 86_400);
+    }
+    let statistics = fixture.cache.statistics();
+    assert!(statistics.bytes <= 40_000, "{statistics:?}");
+    assert!(statistics.evicted > 100, "{statistics:?}");
+    assert_eq!(fixture.look("kept"), "fresh t");
+    assert_eq!(fixture.look("r199"), "fresh t");
+    assert_eq!(fixture.look("r0"), "missing");
+}
+
+#[test]
+fn replacing_does_not_count_twice() {
+    let fixture = Fixture::new(1 << 20);
+    fixture.put("a", "t1", 3_600);
+    let once = fixture.cache.statistics().bytes;
+    fixture.put("a", "t2", 3_600);
+    assert_eq!(fixture.cache.statistics().bytes, once);
+    assert_eq!(fixture.look("a"), "fresh t2");
+    fixture.put("a", "dead", 0);
+    assert_eq!(fixture.look("a"), "fresh t2", "a token without a life replaces nothing");
+}

@@ -1,0 +1,231 @@
+//! One fetch: from a plan to a token that is kept. Runs inside a flight, so once for each key.
+
+use std::time::Duration;
+
+use entra_abstractions::{
+    AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place, Scheme,
+    Scopes, Secret, TokenError, TokenRequest,
+};
+
+use crate::{
+    acquirer::TokenAcquirer,
+    cache::{Cached, Owner, Window},
+    grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
+    plan::Plan,
+    refresh::RefreshRecord,
+    sign_in::AuthorizationCode,
+    wire::{Form, Granted, Post},
+};
+
+/// Why a flight was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Somebody has no token.
+    Fetch,
+    /// The token at hand gets old.
+    Refresh,
+}
+
+/// The scope under which tokens are issued that serve as assertions for another exchange.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+pub const TOKEN_EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
+
+pub(crate) async fn fetch(engine: TokenAcquirer, plan: Plan, purpose: Purpose) -> Result<AccessToken, TokenError> {
+    let cache = engine.cache();
+    // Somebody else's flight may have landed while this one was made ready.
+    if !plan.is_write_only() {
+        match (cache.get(&plan.key.as_ref()), purpose) {
+            (Cached::Fresh(token), _) | (Cached::Aging(token, _), Purpose::Fetch) => return Ok(token),
+            _ => {}
+        }
+    }
+    // Before any work on credentials: where Entra asked to wait, even a signature is wasted.
+    if let Some(error) = cache.paused(&plan.key) {
+        return Err(error);
+    }
+    let granted = match grant(&engine, &plan).await {
+        Ok(granted) => granted,
+        Err(error) => {
+            tracing::debug!(grant = ?error.exchange().map(Exchange::grant), correlation_id = %plan.correlation_id, "no token");
+            cache.failed(&plan.key, &error);
+            return Err(error);
+        }
+    };
+    keep(&engine, &plan, granted)
+}
+
+async fn grant(engine: &TokenAcquirer, plan: &Plan) -> Result<Granted, TokenError> {
+    match &plan.grant {
+        Grant::ClientCredentials => {
+            let mut form = Form::default();
+            ClientCredentials { scopes: &plan.scopes, fmi_path: plan.fmi_path.as_ref() }.write(&mut form);
+            post(engine, plan, ClientCredentials::NAME, form, None).await
+        }
+        Grant::OnBehalfOf(assertion) => {
+            let mut form = Form::default();
+            OnBehalfOf { assertion, scopes: &plan.scopes }.write(&mut form);
+            post(engine, plan, OnBehalfOf::NAME, form, None).await
+        }
+        Grant::Account(account) => {
+            let Some(record) = engine.refresh_tokens().get(&plan.key) else {
+                return Err(signed_out(engine, plan).into());
+            };
+            renew(engine, plan, &record, Some(account)).await
+        }
+        Grant::AgentUser(user) => agent_user(engine, plan, user).await,
+    }
+}
+
+/// By the refresh token at hand; where there is none, or it is refused, by federation again.
+async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Result<Granted, TokenError> {
+    let record = engine.refresh_tokens().get(&plan.key).filter(|_| !plan.force_refresh);
+    if let Some(record) = record {
+        match renew(engine, plan, &record, record.account()).await {
+            Err(TokenError::InteractionRequired(error)) if error.claims().is_none() => {
+                tracing::debug!(correlation_id = %plan.correlation_id, "the refresh token is refused; federating again");
+            }
+            settled => return settled,
+        }
+    }
+    let exchange = TokenRequest::as_app(Scopes::try_from(TOKEN_EXCHANGE_SCOPE)?)
+        .tenant(plan.tenant.clone())
+        .correlation_id(plan.correlation_id);
+    let client = engine.identity().client.clone();
+    let credential = engine
+        .acquire_detached(&exchange)
+        .await
+        .map_err(|error| error.in_leg(format!("leg two: agent {client} asks to stand in for its user")))?;
+    let mut form = Form::default();
+    UserFederated { credential: credential.secret(), user, scopes: &plan.scopes }.write(&mut form);
+    let hint = match user {
+        AgentUser::Upn(name) => format!("upn:{}", name.as_str()),
+        AgentUser::ObjectId(id) => format!("oid:{id}@{}", plan.tenant),
+    };
+    post(engine, plan, UserFederated::NAME, form, Some(hint))
+        .await
+        .map_err(|error| error.in_leg(format!("leg three: agent {client} becomes its user")))
+}
+
+async fn renew(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    record: &RefreshRecord,
+    account: Option<&AccountId>,
+) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    RefreshToken { token: record.token(), scopes: &plan.scopes }.write(&mut form);
+    let result = post(engine, plan, RefreshToken::NAME, form, account.map(routing_hint)).await;
+    // With a claims challenge the user must do more, but the refresh token itself is still good.
+    if let Err(TokenError::InteractionRequired(error)) = &result
+        && error.claims().is_none()
+        && error.exchange().error() == Some("invalid_grant")
+    {
+        engine.refresh_tokens().remove(&plan.key, record);
+    }
+    result
+}
+
+/// Redeems the code of a sign-in: the token that comes is kept for the account that it names.
+pub(crate) async fn redeem(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    code: &AuthorizationCode,
+) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    RedeemCode {
+        code: &code.code,
+        verifier: code.verifier.as_ref(),
+        redirect_uri: &code.redirect_uri,
+        scopes: &plan.scopes,
+    }
+    .write(&mut form);
+    post(engine, plan, RedeemCode::NAME, form, code.account.as_ref().map(routing_hint)).await
+}
+
+/// Redeems a refresh token that the application kept elsewhere.
+pub(crate) async fn redeem_refresh_token(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    token: &Secret,
+) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    RefreshToken { token, scopes: &plan.scopes }.write(&mut form);
+    post(engine, plan, RefreshToken::NAME, form, None).await
+}
+
+fn routing_hint(account: &AccountId) -> String {
+    format!("oid:{}@{}", account.uid(), account.utid())
+}
+
+async fn post(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    grant: &'static str,
+    mut form: Form,
+    routing_hint: Option<String>,
+) -> Result<Granted, TokenError> {
+    let identity = engine.identity();
+    let mut url = engine.token_endpoint(&plan.tenant).await?;
+    // The assertion's audience is the endpoint itself, whatever is asked along in the query.
+    let mut context = AssertionContext::new(identity.client.clone(), url.as_str(), plan.correlation_id);
+    context.tenant = Some(plan.tenant.clone());
+    context.force_refresh = false;
+    let proof = engine.credentials().prove(&context).await?;
+
+    form.set("client_id", identity.client.as_str());
+    for (name, value) in proof.fields() {
+        form.set_secret(name, value);
+    }
+    if let Some(claims) = Claims::with_capabilities(plan.claims.as_ref(), engine.application().capabilities()) {
+        form.set("claims", claims.as_str());
+    }
+    let configured = engine.application().query_parameters();
+    let replaced = |name: &str| plan.parameters.iter().any(|own| own.place() == Place::Query && own.name() == name);
+    for (name, value) in configured.iter().filter(|(name, _)| !replaced(name)) {
+        url.query_pairs_mut().append_pair(name, value);
+    }
+    for parameter in &plan.parameters {
+        match parameter.place() {
+            Place::Query => {
+                url.query_pairs_mut().append_pair(parameter.name(), parameter.value());
+            }
+            Place::Body => form.set(parameter.name().to_owned(), parameter.value()),
+        }
+    }
+    let post = Post {
+        grant,
+        url,
+        form,
+        client: &identity.client,
+        scopes: &plan.scopes,
+        for_user: !matches!(plan.grant, Grant::ClientCredentials),
+        correlation_id: plan.correlation_id,
+        routing_hint,
+    };
+    engine.wire().post(&post).await
+}
+
+/// Makes the token of what was granted, and keeps it and its refresh token, each under its key.
+pub(crate) fn keep(engine: &TokenAcquirer, plan: &Plan, granted: Granted) -> Result<AccessToken, TokenError> {
+    let token = AccessToken::new(Scheme::Bearer, granted.access_token, granted.ends_at)?
+        .with_tenant(plan.tenant.is_real().then(|| plan.tenant.clone()))
+        .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
+        .with_account(granted.account.clone())
+        .with_id_token(granted.id_token);
+    // A refresh token of an on-behalf-of exchange is let go: the next caller brings an assertion.
+    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) = (granted.refresh_token, plan.key.owner()) {
+        engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account));
+    }
+    let skew: Duration = engine.wire().skew();
+    let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
+    engine.cache().put(plan.key.clone(), token.clone(), window);
+    Ok(token)
+}
+
+fn signed_out(engine: &TokenAcquirer, plan: &Plan) -> InteractionRequired {
+    let exchange = Exchange::new(RefreshToken::NAME, engine.application().authority_host())
+        .with_client(engine.identity().client.clone())
+        .with_correlation_id(plan.correlation_id)
+        .with_explanation(Some("no refresh token is kept for this account: it never signed in here, or its session was lost"));
+    InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())
+}

@@ -1,0 +1,40 @@
+//! The grants: which form fields ask for which token. Each knows nothing of how the application
+//! proves itself (`credential`) or where the form goes (`wire`).
+
+mod authorization_code;
+mod client_credentials;
+mod on_behalf_of;
+mod refresh_token;
+mod user_federated;
+
+use entra_abstractions::{AccountId, AgentUser, Scopes, UserAssertion, is_identity_scope};
+
+pub(crate) use authorization_code::RedeemCode;
+pub(crate) use client_credentials::ClientCredentials;
+pub(crate) use on_behalf_of::OnBehalfOf;
+pub(crate) use refresh_token::RefreshToken;
+pub(crate) use user_federated::UserFederated;
+
+/// How a token is come by, before it is known what is at hand for it.
+#[derive(Debug, Clone)]
+pub(crate) enum Grant {
+    ClientCredentials,
+    OnBehalfOf(UserAssertion),
+    /// A user who signed in: by the refresh token that is kept for them.
+    Account(AccountId),
+    /// An agent's user: by the refresh token that is kept, else by federation.
+    AgentUser(AgentUser),
+}
+
+/// What is asked along with every user's token: who the user is, and a refresh token.
+const IDENTITY_SCOPES: [&str; 3] = ["openid", "profile", "offline_access"];
+
+/// The scopes of a user's token as they go on the wire: as they were written, and the identity
+/// scopes beside them.
+fn user_scopes(scopes: &Scopes) -> String {
+    let own = scopes.iter().filter(|scope| !is_identity_scope(scope) || scope.eq_ignore_ascii_case("email"));
+    own.chain(IDENTITY_SCOPES).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Decides what to ask Entra for, and under which key the answer is kept. Pure: no clock, no I/O.
+
+use std::sync::Arc;
+
+use entra_abstractions::{
+    AgentSubject, Claims, CorrelationId, Misconfigured, Parameter, Scopes, Subject, TenantId, TokenRequest, User,
+};
+
+use crate::{
+    cache::{Identity, Key, KeyRef, OwnerRef},
+    grant::Grant,
+};
+
+/// Everything that a flight needs to fetch one token: owned, so that it outlives its caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) key: Key,
+    pub(crate) grant: Grant,
+    pub(crate) scopes: Scopes,
+    pub(crate) tenant: TenantId,
+    pub(crate) fmi_path: Option<entra_abstractions::FmiPath>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) claims: Option<Claims>,
+    pub(crate) force_refresh: bool,
+    pub(crate) correlation_id: CorrelationId,
+}
+
+/// Under which key a request's token is kept. Only a lookup: it borrows, it allocates nothing.
+///
+/// The request is destructured whole, so that a new field does not compile until somebody has
+/// decided whether it shapes the token.
+///
+/// # Errors
+/// Refuses what no engine can answer by itself: a request that its builder refused, and one that
+/// names another agent.
+pub(crate) fn key_of<'a>(
+    identity: &'a Arc<Identity>,
+    request: &'a TokenRequest,
+) -> Result<KeyRef<'a>, Misconfigured> {
+    let TokenRequest {
+        scopes,
+        subject,
+        scheme,
+        tenant,
+        fmi_path,
+        parameters,
+        // Not in the key: they say how fresh the token must be, or under which id the call is
+        // logged. A new token for them replaces the old one, else every later call would be
+        // challenged again.
+        claims: _,
+        force_refresh: _,
+        correlation_id: _,
+        refused,
+    } = request;
+    if let Some(fault) = refused {
+        return Err(fault.clone());
+    }
+    let owner = match subject {
+        Subject::App => OwnerRef::App,
+        Subject::User(user) => owner_of(user),
+        Subject::Agent(agent, subject) if agent.as_str() == identity.client.as_str() => match subject {
+            AgentSubject::App => OwnerRef::App,
+            AgentSubject::User(user) => owner_of(user),
+            AgentSubject::AgentUser(user) => OwnerRef::AgentUser(user),
+        },
+        Subject::Agent(..) => {
+            return Err(Misconfigured::new("this request names an agent")
+                .hint("wrap the acquirer: AgentIdentities::new(tokens), of the crate entra-agent-identities"));
+        }
+    };
+    Ok(KeyRef {
+        identity,
+        owner,
+        tenant: tenant.as_ref().unwrap_or(match owner {
+            OwnerRef::App => &identity.app_tenant,
+            OwnerRef::Assertion(_) | OwnerRef::Account(_) | OwnerRef::AgentUser(_) => &identity.tenant,
+        }),
+        scopes,
+        scheme: *scheme,
+        fmi_path: fmi_path.as_ref(),
+        parameters,
+    })
+}
+
+fn owner_of(user: &User) -> OwnerRef<'_> {
+    match user {
+        User::OnBehalfOf(assertion) => OwnerRef::Assertion(assertion.sha256()),
+        User::Account(account) => OwnerRef::Account(account),
+    }
+}
+
+impl Plan {
+    /// Works out what to send. Called where nothing cached answers.
+    ///
+    /// # Errors
+    /// Refuses, before anything is sent, what Entra could not answer.
+    pub(crate) fn new(key: KeyRef<'_>, request: &TokenRequest) -> Result<Self, Misconfigured> {
+        let grant = match &request.subject {
+            Subject::App | Subject::Agent(_, AgentSubject::App) => Grant::ClientCredentials,
+            Subject::User(user) | Subject::Agent(_, AgentSubject::User(user)) => match user {
+                User::OnBehalfOf(assertion) => Grant::OnBehalfOf(assertion.clone()),
+                User::Account(account) => Grant::Account(account.clone()),
+            },
+            Subject::Agent(_, AgentSubject::AgentUser(user)) => Grant::AgentUser(user.clone()),
+        };
+        let tenant = key.tenant.clone();
+        if matches!(grant, Grant::ClientCredentials | Grant::AgentUser(_)) && !tenant.is_real() {
+            return Err(Misconfigured::new(format!("an application gets no token of its own from \"{tenant}\""))
+                .at(key.identity.tenant_at.clone())
+                .hint("configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request"));
+        }
+        if matches!(grant, Grant::ClientCredentials) {
+            check_app_scopes(&request.scopes)?;
+        }
+        Ok(Self {
+            key: key.to_key(),
+            grant,
+            scopes: request.scopes.clone(),
+            tenant,
+            fmi_path: request.fmi_path.clone(),
+            parameters: request.parameters.clone(),
+            claims: request.claims.clone(),
+            force_refresh: request.force_refresh,
+            correlation_id: request.correlation_id.unwrap_or_else(CorrelationId::random),
+        })
+    }
+
+    /// Whether what is cached must not answer.
+    pub(crate) fn is_write_only(&self) -> bool {
+        self.force_refresh || self.claims.is_some()
+    }
+}
+
+/// An application's own token has the permissions that an administrator granted it for one
+/// resource: `{resource}/.default`, and nothing to choose from.
+/// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-default-scope>
+fn check_app_scopes(scopes: &Scopes) -> Result<(), Misconfigured> {
+    if !scopes.are_default() {
+        return Err(Misconfigured::new(format!("\"{scopes}\" is not what an application can ask for"))
+            .hint("ask for the resource's /.default, such as api://my-api/.default"));
+    }
+    if scopes.iter().len() > 1 {
+        return Err(Misconfigured::new("the scopes belong to several resources; a token is for one")
+            .hint("make one request for each resource"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Posts a form to a token endpoint and returns what was granted or who must act. The only room
+//! that talks to a token endpoint.
+
+mod aadsts;
+mod form;
+mod response;
+mod retry;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use entra_abstractions::{Clock, ClientId, CorrelationId, Exchange, Scopes, TokenError, Unavailable};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use url::Url;
+
+use crate::http::read_capped;
+
+pub(crate) use form::Form;
+pub(crate) use response::Granted;
+pub(crate) use retry::RetryDelay;
+
+/// The way to token endpoints.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    delay: RetryDelay,
+    /// Seconds between the local clock and Entra's, as the last answer's `Date` told.
+    skew: AtomicU64,
+}
+
+/// One token request, whole.
+#[derive(Debug)]
+pub(crate) struct Post<'a> {
+    pub(crate) grant: &'static str,
+    pub(crate) url: Url,
+    pub(crate) form: Form,
+    pub(crate) client: &'a ClientId,
+    pub(crate) scopes: &'a Scopes,
+    /// Whether a user stands behind it, who could act.
+    pub(crate) for_user: bool,
+    pub(crate) correlation_id: CorrelationId,
+    /// Which user it is about, so that Entra finds their home without asking around.
+    pub(crate) routing_hint: Option<String>,
+}
+
+/// No token answer comes near it; a larger one is not read.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+impl Wire {
+    pub(crate) fn new(client: reqwest::Client, clock: Arc<dyn Clock>, delay: RetryDelay) -> Self {
+        Self { client, clock, delay, skew: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// How far the local clock and Entra's are apart, as far as is known.
+    pub(crate) fn skew(&self) -> Duration {
+        Duration::from_secs(self.skew.load(Ordering::Relaxed))
+    }
+
+    pub(crate) async fn post(&self, post: &Post<'_>) -> Result<Granted, TokenError> {
+        let first = self.attempt(post).await;
+        match first {
+            Attempt::Settled(result) => result,
+            Attempt::Passing(error) => {
+                tracing::debug!(grant = post.grant, correlation_id = %post.correlation_id, %error, "trying once more");
+                self.delay.wait().await;
+                match self.attempt(post).await {
+                    Attempt::Settled(result) => result,
+                    Attempt::Passing(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, post: &Post<'_>) -> Attempt {
+        let exchange = || {
+            Exchange::new(post.grant, post.url.host_str().unwrap_or_default())
+                .with_client(post.client.clone())
+                .with_correlation_id(post.correlation_id)
+        };
+        let body = post.form.encode();
+        let request = self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return unreachable(exchange(), error),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let now = self.clock.now();
+        self.learn_skew(&headers, now);
+        let retry_after = retry::retry_after(&headers, now);
+        let body = match read_capped(response, LARGEST_ANSWER).await {
+            Ok(Some(body)) => body,
+            Ok(None) => {
+                let error = Unavailable::new(exchange().with_status(status.as_u16()), "an answer larger than 1 MiB");
+                return Attempt::Settled(Err(error.into()));
+            }
+            Err(error) => return unreachable(exchange().with_status(status.as_u16()), error),
+        };
+        let answer = response::Answer { status, retry_after, content_type: headers.get(header::CONTENT_TYPE), body: &body };
+        let result = answer.read(exchange(), post, now);
+        // A server that says when to come again is not asked sooner.
+        match result {
+            Err(error) if status.is_server_error() && retry_after.is_none() => Attempt::Passing(error),
+            result => Attempt::Settled(result),
+        }
+    }
+
+    fn learn_skew(&self, headers: &HeaderMap, now: SystemTime) {
+        let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
+        if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
+            let apart = now.duration_since(date).unwrap_or_else(|error| error.duration());
+            self.skew.store(apart.as_secs(), Ordering::Relaxed);
+        }
+    }
+}
+
+enum Attempt {
+    Settled(Result<Granted, TokenError>),
+    /// It may well succeed in a moment.
+    Passing(TokenError),
+}
+
+fn unreachable(exchange: Exchange, error: reqwest::Error) -> Attempt {
+    let error = error.without_url();
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke"
+    };
+    let timed_out = error.is_timeout();
+    let error = TokenError::from(Unavailable::new(exchange, what).with_source(error));
+    // Whoever waited for the whole time is not made to wait for it again.
+    if timed_out { Attempt::Settled(Err(error)) } else { Attempt::Passing(error) }
+}
+
+fn headers(post: &Post<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert("x-client-sku", HeaderValue::from_static("entra-rs"));
+    headers.insert("x-client-ver", HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    headers.insert("x-client-os", HeaderValue::from_static(std::env::consts::OS));
+    // Tells Entra that this client waits where it is told to, so that it need not break loops.
+    headers.insert("x-ms-lib-capability", HeaderValue::from_static("retry-after, h429"));
+    headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    if let Ok(id) = HeaderValue::from_str(&post.correlation_id.to_string()) {
+        headers.insert("client-request-id", id);
+    }
+    // A name that cannot stand in a header costs the hint, not the request.
+    if let Some(Ok(mut hint)) = post.routing_hint.as_deref().map(HeaderValue::from_str) {
+        hint.set_sensitive(true);
+        headers.insert("x-anchormailbox", hint);
+    }
+    headers
+}
+
+/// The status of an answer that came without a token.
+fn is_throttled(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS
+}

@@ -1,0 +1,34 @@
+//! The form that is posted. Values are encoded here, so that none can break out of its field.
+
+use std::borrow::Cow;
+
+use entra_abstractions::Secret;
+
+/// The fields of a token request, in order; a field that is set again is replaced.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    fields: Vec<(Cow<'static, str>, Secret)>,
+}
+
+impl Form {
+    pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: &str) {
+        self.set_secret(name, &Secret::new(value));
+    }
+
+    pub(crate) fn set_secret(&mut self, name: impl Into<Cow<'static, str>>, value: &Secret) {
+        let name = name.into();
+        match self.fields.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value.clone(),
+            None => self.fields.push((name, value.clone())),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Secret {
+        let mut encoded = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.fields {
+            encoded.append_pair(name, value.expose());
+        }
+        // MSAL writes blanks as %20; a literal plus is %2B by now.
+        Secret::new(Secret::new(encoded.finish()).expose().replace('+', "%20"))
+    }
+}

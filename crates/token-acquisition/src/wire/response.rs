@@ -1,0 +1,211 @@
+//! What a token endpoint answered: a grant, or an error that says who must act.
+//! RFC 6749 sections 5.1 and 5.2, with Entra's members.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use entra_abstractions::{
+    AccountId, Claims, Exchange, InteractionRequired, Rejected, Secret, TokenError, Unavailable,
+};
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Post, aadsts, is_throttled};
+
+/// A token that was granted.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) access_token: Secret,
+    pub(crate) came_at: SystemTime,
+    pub(crate) ends_at: SystemTime,
+    pub(crate) refresh_at: Option<SystemTime>,
+    pub(crate) scopes: Option<String>,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) account: Option<AccountId>,
+}
+
+pub(super) struct Answer<'a> {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) content_type: Option<&'a HeaderValue>,
+    pub(super) body: &'a [u8],
+}
+
+/// A token that claims to live longer is believed for this long only.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+
+impl Answer<'_> {
+    pub(super) fn read(&self, exchange: Exchange, post: &Post<'_>, now: SystemTime) -> Result<Granted, TokenError> {
+        let exchange = exchange.with_status(self.status.as_u16());
+        if !self.status.is_success() {
+            return Err(self.refusal(exchange, post));
+        }
+        let Some(success) = parse::<Success>(self.body) else {
+            return Err(self.unreadable(exchange).into());
+        };
+        let unusable = |what: &str| Err(Unavailable::new(exchange.clone(), what).into());
+        match success.token_type.as_deref() {
+            Some(kind) if kind.eq_ignore_ascii_case("Bearer") => {}
+            Some(_) => return unusable("an answer with a token of another type than was asked for"),
+            None => return unusable("an answer without a token type"),
+        }
+        let Some(access_token) = success.access_token.filter(|token| !token.trim().is_empty()) else {
+            return unusable("an answer without an access token");
+        };
+        let after = |seconds: f64| {
+            let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_LIFE);
+            now.checked_add(wait.min(LONGEST_LIFE)).unwrap_or(now)
+        };
+        Ok(Granted {
+            access_token: Secret::new(access_token),
+            came_at: now,
+            // Without a lifetime the token serves this caller and is not kept.
+            ends_at: after(success.expires_in.unwrap_or(0.0)),
+            refresh_at: success.refresh_in.map(after),
+            scopes: success.scope,
+            refresh_token: success.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+            account: success.client_info.as_deref().and_then(account),
+            id_token: success.id_token.filter(|token| !token.is_empty()).map(Secret::new),
+        })
+    }
+
+    fn refusal(&self, exchange: Exchange, post: &Post<'_>) -> TokenError {
+        let failure = parse::<Failure>(self.body).unwrap_or_default();
+        let numbers = failure.numbers();
+        let exchange = exchange
+            .with_error(failure.error.as_deref(), failure.suberror.as_deref())
+            .with_explanation(aadsts::explain(&numbers))
+            .with_trace(failure.trace_id.as_deref(), failure.timestamp.as_deref())
+            .with_aadsts(numbers);
+        let claims = failure.claims.as_deref().and_then(|claims| Claims::new(claims).ok());
+        let error = failure.error.as_deref().unwrap_or_default();
+
+        let unavailable = if is_throttled(self.status) {
+            Some("throttled")
+        } else if self.status.is_server_error() {
+            Some("Entra fails")
+        } else if self.status == StatusCode::REQUEST_TIMEOUT || error == "temporarily_unavailable" {
+            Some("Entra is busy")
+        } else if exchange.aadsts().contains(&aadsts::LOOP_DETECTED) {
+            Some("throttled, because the same request came too often")
+        } else {
+            None
+        };
+        if let Some(what) = unavailable {
+            return Unavailable::new(exchange, what).with_retry_after(self.retry_after).into();
+        }
+        if error.is_empty() {
+            return self.unreadable(exchange).with_retry_after(self.retry_after).into();
+        }
+        let for_program = ["client_mismatch", "protection_policy_required"];
+        let user_must_act = match error {
+            "interaction_required" | "login_required" | "consent_required" => true,
+            "invalid_grant" => !failure.suberror.as_deref().is_some_and(|suberror| for_program.contains(&suberror)),
+            _ => false,
+        };
+        // Where nobody stands behind the request, nobody can be sent to sign in.
+        if post.for_user && user_must_act {
+            return InteractionRequired::new(exchange, post.scopes.clone(), claims).into();
+        }
+        Rejected::new(exchange).with_claims(claims).into()
+    }
+
+    /// An answer that is none of a token endpoint: a proxy's page, a cut-off body. Of the body
+    /// itself nothing is told but its kind: it may repeat what was posted.
+    fn unreadable(&self, exchange: Exchange) -> Unavailable {
+        let kind = self.content_type.and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
+        let kind: String = kind.chars().take(40).filter(char::is_ascii_graphic).collect();
+        let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        let look = match start {
+            None => "empty",
+            Some(b'<') => "a page",
+            Some(b'{') => "JSON that is cut off or not a token answer",
+            Some(_) => "a text",
+        };
+        let what = format!(
+            "an answer that Entra does not give ({look}, {kind}, {} bytes; a proxy, or a wrong Instance)",
+            self.body.len()
+        );
+        Unavailable::new(exchange, what)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
+#[derive(Deserialize)]
+struct Success {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "seconds")]
+    refresh_in: Option<f64>,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+    client_info: Option<String>,
+    scope: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Failure {
+    error: Option<String>,
+    suberror: Option<String>,
+    #[serde(default)]
+    error_codes: Value,
+    error_description: Option<String>,
+    claims: Option<String>,
+    trace_id: Option<String>,
+    timestamp: Option<String>,
+}
+
+impl Failure {
+    /// The AADSTS numbers: a list, a number, a text, or only in the description.
+    fn numbers(&self) -> Vec<u32> {
+        let number = |value: &Value| match value {
+            Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let numbers: Vec<u32> = match &self.error_codes {
+            Value::Array(items) => items.iter().filter_map(number).take(8).collect(),
+            one => number(one).into_iter().collect(),
+        };
+        if !numbers.is_empty() {
+            return numbers;
+        }
+        let description = self.error_description.as_deref().unwrap_or_default();
+        let digits: String = description
+            .strip_prefix("AADSTS")
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).take(9).collect())
+            .unwrap_or_default();
+        digits.parse().into_iter().collect()
+    }
+}
+
+/// A number, or a number in quotation marks, as some endpoints write it.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        _ => None,
+    })
+}
+
+/// `client_info` is base64url JSON with the account's `uid` and `utid`.
+fn account(client_info: &str) -> Option<AccountId> {
+    #[derive(Deserialize)]
+    struct ClientInfo {
+        uid: String,
+        utid: String,
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(client_info.trim_end_matches('=')).ok()?;
+    let info: ClientInfo = parse(&bytes)?;
+    AccountId::new(&info.uid, &info.utid).ok()
+}
+
+#[cfg(test)]
+mod tests;

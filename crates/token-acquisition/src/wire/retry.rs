@@ -1,0 +1,55 @@
+//! How long to wait: before the second try, and where the server says so.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, header};
+
+/// The wait before the one repetition of a token request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RetryDelay(pub(crate) Duration);
+
+/// No server stops a key for longer than this, whatever it says.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+impl RetryDelay {
+    /// Waits, up to half as long again, so that those who failed together do not come again
+    /// together.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+    pub(crate) async fn wait(self) {
+        if !self.0.is_zero() {
+            tokio::time::sleep(self.0.mul_f64(1.0 + crate::jitter::fraction() / 2.0)).await;
+        }
+    }
+}
+
+/// What `Retry-After` says, in seconds or as a date (RFC 9110 section 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: &'static str, expected: Option<u64>) {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, http::HeaderValue::from_static(value));
+        assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{value}");
+    }
+
+    #[test]
+    fn seconds_or_a_date() {
+        check("2", Some(2));
+        check("999999999999", Some(3_600));
+        check("Sun, 06 Nov 1994 08:50:37 GMT", Some(60));
+        check("Sun, 06 Nov 1994 08:00:00 GMT", Some(0));
+        check("soon", None);
+        check("-1", None);
+    }
+}
