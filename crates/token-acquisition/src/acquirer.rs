@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use entra_abstractions::{
-    AccessToken, AcquireToken, Acquiring, AgentId, Misconfigured, ProvideAssertion, Secret, TenantId, TokenError,
-    TokenRequest,
+    AccessToken, AcquireToken, Acquiring, AgentId, Misconfigured, ProvideAssertion, Secret, TenantId,
+    TokenError, TokenRequest,
 };
 use tokio::runtime::Handle;
 use url::Url;
@@ -175,7 +175,12 @@ impl TokenAcquirer {
     }
 
     #[cold]
-    fn fly(&self, request: &TokenRequest, purpose: Purpose, at_hand: Option<AccessToken>) -> Acquiring<'static> {
+    fn fly(
+        &self,
+        request: &TokenRequest,
+        purpose: Purpose,
+        at_hand: Option<AccessToken>,
+    ) -> Acquiring<'static> {
         let plan = match self.plan(request) {
             Ok(plan) => plan,
             Err(fault) => return Acquiring::ready(Err(fault.into())),

@@ -11,8 +11,7 @@ use crate::{
     credential::CredentialChain,
     endpoint::Endpoint,
     flight::Flights,
-    http,
-    jitter,
+    http, jitter,
     refresh::RefreshTokens,
     wire::{RetryDelay, Wire},
 };
@@ -65,7 +64,11 @@ impl TokenAcquirerBuilder {
     /// The provider that a credential of the source type `CustomSignedAssertion` names in
     /// `CustomSignedAssertionProviderName`.
     #[must_use]
-    pub fn assertion_provider(mut self, name: impl Into<String>, provider: Arc<dyn ProvideAssertion>) -> Self {
+    pub fn assertion_provider(
+        mut self,
+        name: impl Into<String>,
+        provider: Arc<dyn ProvideAssertion>,
+    ) -> Self {
         self.providers.push((name.into(), provider));
         self
     }
@@ -120,7 +123,11 @@ impl TokenAcquirerBuilder {
             early: jitter::fraction() / 10.0,
             application: self.application,
         };
-        Ok(TokenAcquirer::from_engine(Engine { identity: Arc::new(identity), credentials, shared: Arc::new(shared) }))
+        Ok(TokenAcquirer::from_engine(Engine {
+            identity: Arc::new(identity),
+            credentials,
+            shared: Arc::new(shared),
+        }))
     }
 }
 

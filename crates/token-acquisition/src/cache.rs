@@ -143,7 +143,8 @@ impl Cache {
         let over_budget = self.bytes.load(Ordering::Relaxed) > self.budget;
         let swept_at = self.swept_at.load(Ordering::Relaxed);
         let due = now.saturating_sub(swept_at) >= SWEEP_EVERY;
-        let mine = self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let mine =
+            self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if (!due && !over_budget) || (due && !mine) {
             return;
         }
@@ -159,7 +160,8 @@ impl Cache {
         if self.bytes.load(Ordering::Relaxed) <= self.budget {
             return;
         }
-        let mut oldest: Vec<(u64, Key)> = tokens.iter().map(|(key, entry)| (entry.used_at(), key.clone())).collect();
+        let mut oldest: Vec<(u64, Key)> =
+            tokens.iter().map(|(key, entry)| (entry.used_at(), key.clone())).collect();
         oldest.sort_unstable_by_key(|(used_at, _)| *used_at);
         for (_, key) in oldest {
             if self.bytes.load(Ordering::Relaxed) <= self.budget / 10 * 9 {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place, Scheme,
-    Scopes, Secret, TokenError, TokenRequest,
+    AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place,
+    Scheme, Scopes, Secret, TokenError, TokenRequest,
 };
 
 use crate::{
@@ -30,7 +30,11 @@ pub(crate) enum Purpose {
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 pub const TOKEN_EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
 
-pub(crate) async fn fetch(engine: TokenAcquirer, plan: Plan, purpose: Purpose) -> Result<AccessToken, TokenError> {
+pub(crate) async fn fetch(
+    engine: TokenAcquirer,
+    plan: Plan,
+    purpose: Purpose,
+) -> Result<AccessToken, TokenError> {
     let cache = engine.cache();
     // Somebody else's flight may have landed while this one was made ready.
     if !plan.is_write_only() {
@@ -176,11 +180,13 @@ async fn post(
     for (name, value) in proof.fields() {
         form.set_secret(name, value);
     }
-    if let Some(claims) = Claims::with_capabilities(plan.claims.as_ref(), engine.application().capabilities()) {
+    if let Some(claims) = Claims::with_capabilities(plan.claims.as_ref(), engine.application().capabilities())
+    {
         form.set("claims", claims.as_str());
     }
     let configured = engine.application().query_parameters();
-    let replaced = |name: &str| plan.parameters.iter().any(|own| own.place() == Place::Query && own.name() == name);
+    let replaced =
+        |name: &str| plan.parameters.iter().any(|own| own.place() == Place::Query && own.name() == name);
     for (name, value) in configured.iter().filter(|(name, _)| !replaced(name)) {
         url.query_pairs_mut().append_pair(name, value);
     }
@@ -213,7 +219,9 @@ pub(crate) fn keep(engine: &TokenAcquirer, plan: &Plan, granted: Granted) -> Res
         .with_account(granted.account.clone())
         .with_id_token(granted.id_token);
     // A refresh token of an on-behalf-of exchange is let go: the next caller brings an assertion.
-    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) = (granted.refresh_token, plan.key.owner()) {
+    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) =
+        (granted.refresh_token, plan.key.owner())
+    {
         engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account));
     }
     let skew: Duration = engine.wire().skew();
@@ -226,6 +234,8 @@ fn signed_out(engine: &TokenAcquirer, plan: &Plan) -> InteractionRequired {
     let exchange = Exchange::new(RefreshToken::NAME, engine.application().authority_host())
         .with_client(engine.identity().client.clone())
         .with_correlation_id(plan.correlation_id)
-        .with_explanation(Some("no refresh token is kept for this account: it never signed in here, or its session was lost"));
+        .with_explanation(Some(
+            "no refresh token is kept for this account: it never signed in here, or its session was lost",
+        ));
     InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())
 }

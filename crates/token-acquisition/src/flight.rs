@@ -95,7 +95,8 @@ pub(crate) struct Boarded(watch::Receiver<Outcome>);
 impl Boarded {
     /// Waits for the flight's result.
     pub(crate) async fn arrive(mut self) -> Result<AccessToken, TokenError> {
-        let lost = || Err(Unavailable::new(Exchange::new("fetch", "this program"), "the runtime stopped").into());
+        let lost =
+            || Err(Unavailable::new(Exchange::new("fetch", "this program"), "the runtime stopped").into());
         match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or_else(lost),
             Err(_) => lost(),

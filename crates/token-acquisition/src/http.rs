@@ -33,7 +33,10 @@ pub(crate) fn build(settings: &HttpSettings) -> Result<Client, Misconfigured> {
 }
 
 /// The body, or nothing where it is larger than the bound.
-pub(crate) async fn read_capped(mut response: Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
+pub(crate) async fn read_capped(
+    mut response: Response,
+    most: usize,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > most {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, Parameter, Scopes, Subject, TenantId, TokenRequest, User,
+    AgentSubject, Claims, CorrelationId, Misconfigured, Parameter, Scopes, Subject, TenantId, TokenRequest,
+    User,
 };
 
 use crate::{
@@ -64,8 +65,9 @@ pub(crate) fn key_of<'a>(
             AgentSubject::AgentUser(user) => OwnerRef::AgentUser(user),
         },
         Subject::Agent(..) => {
-            return Err(Misconfigured::new("this request names an agent")
-                .hint("wrap the acquirer: AgentIdentities::new(tokens), of the crate entra-agent-identities"));
+            return Err(Misconfigured::new("this request names an agent").hint(
+                "wrap the acquirer: AgentIdentities::new(tokens), of the crate entra-agent-identities",
+            ));
         }
     };
     Ok(KeyRef {
@@ -105,9 +107,11 @@ impl Plan {
         };
         let tenant = key.tenant.clone();
         if matches!(grant, Grant::ClientCredentials | Grant::AgentUser(_)) && !tenant.is_real() {
-            return Err(Misconfigured::new(format!("an application gets no token of its own from \"{tenant}\""))
-                .at(key.identity.tenant_at.clone())
-                .hint("configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request"));
+            return Err(Misconfigured::new(format!(
+                "an application gets no token of its own from \"{tenant}\""
+            ))
+            .at(key.identity.tenant_at.clone())
+            .hint("configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request"));
         }
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;

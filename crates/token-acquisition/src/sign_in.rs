@@ -1,7 +1,9 @@
 //! The end of a sign-in: a code, or a refresh token kept elsewhere, becomes an account whose
 //! tokens are kept here.
 
-use entra_abstractions::{AccessToken, AccountId, Exchange, Scopes, Secret, TokenError, TokenRequest, Unavailable};
+use entra_abstractions::{
+    AccessToken, AccountId, Exchange, Scopes, Secret, TokenError, TokenRequest, Unavailable,
+};
 
 use crate::{acquirer::TokenAcquirer, fetch, plan::Plan, wire::Granted};
 
@@ -52,7 +54,11 @@ pub struct SignedIn {
     pub token: AccessToken,
 }
 
-pub(crate) async fn take_over(engine: &TokenAcquirer, token: Secret, scopes: Scopes) -> Result<SignedIn, TokenError> {
+pub(crate) async fn take_over(
+    engine: &TokenAcquirer,
+    token: Secret,
+    scopes: Scopes,
+) -> Result<SignedIn, TokenError> {
     let plan = plan(engine, &scopes)?;
     let granted = fetch::redeem_refresh_token(engine, &plan, &token).await?;
     // An answer without a new refresh token leaves the old one valid (RFC 6749 section 6).

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{Clock, ClientId, CorrelationId, Exchange, Scopes, TokenError, Unavailable};
+use entra_abstractions::{ClientId, Clock, CorrelationId, Exchange, Scopes, TokenError, Unavailable};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
@@ -88,7 +88,8 @@ impl Wire {
                 .with_correlation_id(post.correlation_id)
         };
         let body = post.form.encode();
-        let request = self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
+        let request =
+            self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return unreachable(exchange(), error),
@@ -100,12 +101,18 @@ impl Wire {
         let body = match read_capped(response, LARGEST_ANSWER).await {
             Ok(Some(body)) => body,
             Ok(None) => {
-                let error = Unavailable::new(exchange().with_status(status.as_u16()), "an answer larger than 1 MiB");
+                let error =
+                    Unavailable::new(exchange().with_status(status.as_u16()), "an answer larger than 1 MiB");
                 return Attempt::Settled(Err(error.into()));
             }
             Err(error) => return unreachable(exchange().with_status(status.as_u16()), error),
         };
-        let answer = response::Answer { status, retry_after, content_type: headers.get(header::CONTENT_TYPE), body: &body };
+        let answer = response::Answer {
+            status,
+            retry_after,
+            content_type: headers.get(header::CONTENT_TYPE),
+            body: &body,
+        };
         let result = answer.read(exchange(), post, now);
         // A server that says when to come again is not asked sooner.
         match result {

@@ -101,7 +101,12 @@ impl KeyRef<'_> {
             scopes: self.scopes.clone(),
             scheme: self.scheme,
             fmi_path: self.fmi_path.cloned(),
-            parameters: self.parameters.iter().filter(|parameter| parameter.shapes_token()).cloned().collect(),
+            parameters: self
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.shapes_token())
+                .cloned()
+                .collect(),
         }
     }
 

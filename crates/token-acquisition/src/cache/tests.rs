@@ -1,8 +1,8 @@
 //! What the cache keeps, for how long, and what it lets go.
 
 use entra_abstractions::{
-    ClientId, CorrelationId, Exchange, InteractionRequired, Rejected, Scheme, Scopes, Secret, TenantId, TokenRequest,
-    Unavailable, testing::ManualClock,
+    ClientId, CorrelationId, Exchange, InteractionRequired, Rejected, Scheme, Scopes, Secret, TenantId,
+    TokenRequest, Unavailable, testing::ManualClock,
 };
 
 use super::*;
@@ -29,7 +29,8 @@ impl Fixture {
     }
 
     fn key(&self, resource: &str) -> Key {
-        let request = TokenRequest::as_app(Scopes::try_from(format!("api://{resource}/.default").as_str()).unwrap());
+        let request =
+            TokenRequest::as_app(Scopes::try_from(format!("api://{resource}/.default").as_str()).unwrap());
         key_of(&self.identity, &request).unwrap().to_key()
     }
 
@@ -60,7 +61,9 @@ impl Fixture {
 }
 
 fn exchange(error: &str) -> Exchange {
-    Exchange::new("test", "login.example").with_correlation_id(CorrelationId::random()).with_error(Some(error), None)
+    Exchange::new("test", "login.example")
+        .with_correlation_id(CorrelationId::random())
+        .with_error(Some(error), None)
 }
 
 #[test]
@@ -108,7 +111,8 @@ fn who_must_act_decides_whether_the_token_stays() {
         ("gone", Rejected::new(exchange("invalid_grant")).into(), false),
         (
             "user",
-            InteractionRequired::new(exchange("interaction_required"), Scopes::try_from("x").unwrap(), None).into(),
+            InteractionRequired::new(exchange("interaction_required"), Scopes::try_from("x").unwrap(), None)
+                .into(),
             false,
         ),
     ] {
@@ -121,7 +125,8 @@ fn who_must_act_decides_whether_the_token_stays() {
 #[test]
 fn only_retry_after_outlives_the_call_and_only_for_its_key() {
     let fixture = Fixture::new(1 << 20);
-    let throttled = Unavailable::new(exchange("x"), "throttled").with_retry_after(Some(Duration::from_secs(20)));
+    let throttled =
+        Unavailable::new(exchange("x"), "throttled").with_retry_after(Some(Duration::from_secs(20)));
     fixture.fail("a", throttled);
     fixture.fail("b", Unavailable::new(exchange("x"), "away"));
     fixture.advance(5);

@@ -98,8 +98,20 @@ mod tests {
     #[test]
     fn the_table() {
         use Age::{Aging, Ended, Fresh, Last};
-        check(1_199, None, 0.0, 0, &[(898, Fresh), (899, Aging), (1_138, Aging), (1_139, Last), (1_193, Last), (1_194, Ended)]);
-        check(3_600, None, 0.0, 0, &[(2_699, Fresh), (2_700, Aging), (3_539, Aging), (3_540, Last), (3_595, Ended)]);
+        check(
+            1_199,
+            None,
+            0.0,
+            0,
+            &[(898, Fresh), (899, Aging), (1_138, Aging), (1_139, Last), (1_193, Last), (1_194, Ended)],
+        );
+        check(
+            3_600,
+            None,
+            0.0,
+            0,
+            &[(2_699, Fresh), (2_700, Aging), (3_539, Aging), (3_540, Last), (3_595, Ended)],
+        );
         check(5_400, None, 0.0, 0, &[(4_499, Fresh), (4_500, Aging)]);
         check(86_400, None, 0.0, 0, &[(82_799, Fresh), (82_800, Aging)]);
     }

@@ -58,7 +58,10 @@ fn a_code_goes_with_its_verifier() {
         scopes: &scopes,
     };
     let form = written(|form| grant.write(form));
-    assert!(form.contains("code=0.AX&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&code_verifier=dBjftJeZ4CVP"), "{form}");
+    assert!(
+        form.contains("code=0.AX&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&code_verifier=dBjftJeZ4CVP"),
+        "{form}"
+    );
     let token = Secret::new("rt");
     let form = written(|form| RefreshToken { token: &token, scopes: &scopes }.write(form));
     assert!(form.starts_with("grant_type=refresh_token&refresh_token=rt&"), "{form}");

@@ -1,14 +1,10 @@
 //! Which requests share a key, and which are refused before anything is sent.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
-    sync::Arc,
-};
+use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::Arc};
 
 use entra_abstractions::{
-    AccountId, AgentId, AgentUser, Claims, ClientId, CorrelationId, FmiPath, Parameter, Place, Scopes, TenantId,
-    TokenRequest, UserAssertion,
+    AccountId, AgentId, AgentUser, Claims, ClientId, CorrelationId, FmiPath, Parameter, Place, Scopes,
+    TenantId, TokenRequest, UserAssertion,
 };
 use proptest::prelude::*;
 
@@ -43,8 +39,12 @@ fn what_an_application_cannot_ask_for() {
         "AzureAd.TenantId: an application gets no token of its own from \"common\" \
          (configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request)"
     );
-    assert!(refused("contoso.example", &app("api://x/read")).contains("is not what an application can ask for"));
-    assert!(refused("contoso.example", &app("api://x/.default api://y/.default")).contains("several resources"));
+    assert!(
+        refused("contoso.example", &app("api://x/read")).contains("is not what an application can ask for")
+    );
+    assert!(
+        refused("contoso.example", &app("api://x/.default api://y/.default")).contains("several resources")
+    );
     let named = app("api://x/.default").tenant(TenantId::new("fabrikam.example").unwrap());
     assert_eq!(refused("common", &named), "planned");
 }
@@ -66,7 +66,12 @@ fn an_agent_needs_its_acquirer() {
 
 /// Every way in which two requests can differ so that their tokens must not be mixed up.
 fn shapes() -> impl Strategy<Value = TokenRequest> {
-    let scope = prop::sample::select(vec!["api://x/.default", "api://y/.default", "User.Read", "User.Read Mail.Read"]);
+    let scope = prop::sample::select(vec![
+        "api://x/.default",
+        "api://y/.default",
+        "User.Read",
+        "User.Read Mail.Read",
+    ]);
     let owner = 0..8_usize;
     let tenant = prop::option::of(prop::sample::select(vec!["contoso.example", "fabrikam.example"]));
     let fmi = prop::option::of(prop::sample::select(vec!["a", "b"]));

@@ -9,16 +9,32 @@ pub(super) const LOOP_DETECTED: u32 = 50196;
 /// The cause and the next step, for the first number that is known.
 pub(super) fn explain(numbers: &[u32]) -> Option<&'static str> {
     numbers.iter().find_map(|number| {
-        TABLE.binary_search_by_key(number, |(known, _)| *known).ok().and_then(|at| TABLE.get(at)).map(|(_, text)| *text)
+        TABLE
+            .binary_search_by_key(number, |(known, _)| *known)
+            .ok()
+            .and_then(|at| TABLE.get(at))
+            .map(|(_, text)| *text)
     })
 }
 
 const TABLE: &[(u32, &str)] = &[
     (16000, "the user is not known in this tenant: ask the tenant that issued the caller's token"),
-    (28002, "a scope is malformed: ask for scopes of one resource, spelled as its app registration shows them"),
-    (50000, "Entra could not issue the token: check how the user is named (user principal name or object id)"),
-    (50012, "the subject or issuer of the certificate is not trusted: check the app registration's certificate settings"),
-    (50013, "the user's token was not issued for this API, or its signature is bad: its audience must be this application"),
+    (
+        28002,
+        "a scope is malformed: ask for scopes of one resource, spelled as its app registration shows them",
+    ),
+    (
+        50000,
+        "Entra could not issue the token: check how the user is named (user principal name or object id)",
+    ),
+    (
+        50012,
+        "the subject or issuer of the certificate is not trusted: check the app registration's certificate settings",
+    ),
+    (
+        50013,
+        "the user's token was not issued for this API, or its signature is bad: its audience must be this application",
+    ),
     (50020, "the user comes from another tenant and is no guest here: ask the user's own tenant"),
     (50033, "a passing fault of Entra: try again"),
     (50034, "the user does not exist in this tenant: check the user and the tenant"),
@@ -38,7 +54,10 @@ const TABLE: &[(u32, &str)] = &[
     (65005, "the application asks for an API that its registration does not list: add the permission there"),
     (70003, "Entra does not support this grant for the application"),
     (70008, "the refresh token or code has expired: send the user to sign in"),
-    (70011, "a scope is malformed: ask for scopes of one resource, spelled as its app registration shows them"),
+    (
+        70011,
+        "a scope is malformed: ask for scopes of one resource, spelled as its app registration shows them",
+    ),
     (70043, "the sign-in frequency policy ended the session: send the user to sign in"),
     (82001, "an agent blueprint gets no plain token of its own: ask as one of its agents"),
     (82008, "an agent was not named: its id must go along as fmi_path"),
@@ -49,27 +68,54 @@ const TABLE: &[(u32, &str)] = &[
     (90094, "an administrator must consent: send one to the admin consent page"),
     (90095, "an administrator must consent: the user's request was sent to one"),
     (100_007, "this application cannot use the regional endpoint: remove AzureRegion"),
-    (500_011, "the API is not installed in this tenant, or its App ID URI is spelled otherwise: check the scope's resource"),
+    (
+        500_011,
+        "the API is not installed in this tenant, or its App ID URI is spelled otherwise: check the scope's resource",
+    ),
     (500_131, "the user's token was issued for another API: its audience must be this application"),
     (500_133, "the user's token is outside its time range: it has expired, or a clock is wrong"),
     (501_051, "the application is not assigned to the API's roles: assign it in the enterprise application"),
     (650_052, "the tenant lacks the service behind this API: its administrator must subscribe to it"),
     (650_056, "the application's registration lacks a permission it asks for: add it there"),
-    (650_057, "the application asks for an API that its registration does not list: add the permission there"),
+    (
+        650_057,
+        "the application asks for an API that its registration does not list: add the permission there",
+    ),
     (700_003, "the device is not known to the tenant: send the user to sign in"),
-    (700_016, "the application is not found in this tenant: check ClientId, TenantId and the cloud, or install it there"),
+    (
+        700_016,
+        "the application is not found in this tenant: check ClientId, TenantId and the cloud, or install it there",
+    ),
     (700_022, "the scopes belong to several resources: ask for one resource at a time"),
     (700_023, "the scopes mix /.default with others: ask for one or the other"),
-    (700_024, "the assertion is outside its time range: the clock is wrong, or a federated token's file is stale"),
+    (
+        700_024,
+        "the assertion is outside its time range: the clock is wrong, or a federated token's file is stale",
+    ),
     (700_025, "the application is registered as public, but a credential was sent: change the registration"),
-    (700_027, "the assertion's signature is not that of a registered certificate: upload it, or configure the right one"),
+    (
+        700_027,
+        "the assertion's signature is not that of a registered certificate: upload it, or configure the right one",
+    ),
     (700_030, "the certificate's subject or issuer is not trusted for this application"),
     (700_082, "the refresh token expired unused: send the user to sign in"),
     (700_084, "the refresh token belongs to a single-page app and has expired: send the user to sign in"),
-    (700_211, "no federated credential has this issuer: compare the assertion's iss with the registration (case counts)"),
-    (700_212, "no federated credential has this audience: compare the assertion's aud with the registration (case counts)"),
-    (700_213, "no federated credential has this subject: compare the assertion's sub with the registration (case counts)"),
-    (700_222, "a token that Entra issued is not allowed as this federated assertion: use the exchange audience"),
+    (
+        700_211,
+        "no federated credential has this issuer: compare the assertion's iss with the registration (case counts)",
+    ),
+    (
+        700_212,
+        "no federated credential has this audience: compare the assertion's aud with the registration (case counts)",
+    ),
+    (
+        700_213,
+        "no federated credential has this subject: compare the assertion's sub with the registration (case counts)",
+    ),
+    (
+        700_222,
+        "a token that Entra issued is not allowed as this federated assertion: use the exchange audience",
+    ),
     (700_229, "a user's token cannot be the federated assertion: use an application's token"),
     (1_000_502, "the certificate is outside its validity: configure one that is valid now"),
     (7_000_114, "the application is not allowed to act on behalf of users: check its registration"),

@@ -37,7 +37,12 @@ pub(super) struct Answer<'a> {
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 impl Answer<'_> {
-    pub(super) fn read(&self, exchange: Exchange, post: &Post<'_>, now: SystemTime) -> Result<Granted, TokenError> {
+    pub(super) fn read(
+        &self,
+        exchange: Exchange,
+        post: &Post<'_>,
+        now: SystemTime,
+    ) -> Result<Granted, TokenError> {
         let exchange = exchange.with_status(self.status.as_u16());
         if !self.status.is_success() {
             return Err(self.refusal(exchange, post));
@@ -102,7 +107,9 @@ impl Answer<'_> {
         let for_program = ["client_mismatch", "protection_policy_required"];
         let user_must_act = match error {
             "interaction_required" | "login_required" | "consent_required" => true,
-            "invalid_grant" => !failure.suberror.as_deref().is_some_and(|suberror| for_program.contains(&suberror)),
+            "invalid_grant" => {
+                !failure.suberror.as_deref().is_some_and(|suberror| for_program.contains(&suberror))
+            }
             _ => false,
         };
         // Where nobody stands behind the request, nobody can be sent to sign in.

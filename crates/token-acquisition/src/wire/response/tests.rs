@@ -31,16 +31,20 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
 
 #[test]
 fn numbers_may_be_texts() {
-    let granted =
-        read(200, r#"{"token_type":"bearer","access_token":"at","expires_in":"3599","refresh_in":-400}"#, false)
-            .unwrap();
+    let granted = read(
+        200,
+        r#"{"token_type":"bearer","access_token":"at","expires_in":"3599","refresh_in":-400}"#,
+        false,
+    )
+    .unwrap();
     assert_eq!(granted.ends_at, SystemTime::UNIX_EPOCH + Duration::from_secs(3_599));
     assert_eq!(granted.refresh_at, Some(SystemTime::UNIX_EPOCH));
 }
 
 #[test]
 fn the_account_comes_from_client_info() {
-    let body = r#"{"token_type":"Bearer","access_token":"at","client_info":"eyJ1aWQiOiJ1MSIsInV0aWQiOiJ0MSJ9"}"#;
+    let body =
+        r#"{"token_type":"Bearer","access_token":"at","client_info":"eyJ1aWQiOiJ1MSIsInV0aWQiOiJ0MSJ9"}"#;
     let granted = read(200, body, true).unwrap();
     assert_eq!(granted.account.unwrap().as_str(), "u1.t1");
     assert_eq!(granted.ends_at, granted.came_at);
@@ -69,9 +73,19 @@ fn check(status: u16, body: &str, for_user: bool, expected: &str) {
 #[test]
 fn who_must_act() {
     let consent = r#"{"error":"invalid_grant","suberror":"consent_required","error_codes":[65001],"error_description":"AADSTS65001: secret text"}"#;
-    check(400, consent, true, "user: the user must consent for User.Read: test at login.example answered 400 invalid_grant/consent_required AADSTS65001, nobody has consented");
+    check(
+        400,
+        consent,
+        true,
+        "user: the user must consent for User.Read: test at login.example answered 400 invalid_grant/consent_required AADSTS65001, nobody has consented",
+    );
     check(400, consent, false, "admin: refused: test at login.example answered 400 invalid_grant");
-    check(401, r#"{"error":"invalid_client","error_description":"AADSTS7000215: x"}"#, false, "admin: refused: test at login.example answered 401 invalid_client AADSTS7000215, the client secret is wrong");
+    check(
+        401,
+        r#"{"error":"invalid_client","error_description":"AADSTS7000215: x"}"#,
+        false,
+        "admin: refused: test at login.example answered 401 invalid_client AADSTS7000215, the client secret is wrong",
+    );
     check(400, r#"{"error":"invalid_grant","suberror":"client_mismatch"}"#, true, "admin:");
     check(400, r#"{"error":"invalid_grant","error_codes":50196}"#, true, "nobody: throttled, because");
     check(429, r#"{"error":"temporarily_unavailable"}"#, true, "nobody: throttled");
@@ -81,12 +95,27 @@ fn who_must_act() {
 
 #[test]
 fn what_is_no_token_answer() {
-    check(200, "<!DOCTYPE html><title>Sign in</title>", true, "nobody: an answer that Entra does not give (a page, text/html, 37 bytes;");
-    check(200, r#"{"access_token":"at","token_type":"Bea"#, true, "nobody: an answer that Entra does not give (JSON that is cut off");
+    check(
+        200,
+        "<!DOCTYPE html><title>Sign in</title>",
+        true,
+        "nobody: an answer that Entra does not give (a page, text/html, 37 bytes;",
+    );
+    check(
+        200,
+        r#"{"access_token":"at","token_type":"Bea"#,
+        true,
+        "nobody: an answer that Entra does not give (JSON that is cut off",
+    );
     check(200, "", true, "nobody: an answer that Entra does not give (empty");
     check(200, r#"{"token_type":"Bearer"}"#, true, "nobody: an answer without an access token");
     check(200, r#"{"access_token":"at"}"#, true, "nobody: an answer without a token type");
-    check(200, r#"{"access_token":"at","token_type":"pop"}"#, true, "nobody: an answer with a token of another type");
+    check(
+        200,
+        r#"{"access_token":"at","token_type":"pop"}"#,
+        true,
+        "nobody: an answer with a token of another type",
+    );
     check(404, "<html>", true, "nobody: an answer that Entra does not give (a page");
 }
 
