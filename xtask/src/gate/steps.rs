@@ -26,7 +26,11 @@ pub(super) const STEPS: &[Step] = &[
         about: "each crate and feature compiles alone, and compiles no more",
         run: features,
     },
-    Step { name: "examples", about: "each example builds alone", run: examples },
+    Step {
+        name: "examples",
+        about: "each example builds alone; their tests ran with the others",
+        run: examples,
+    },
     Step { name: "golden", about: "what Microsoft.Identity.Web sends and answers, recorded", run: golden },
     Step {
         name: "web-api",
