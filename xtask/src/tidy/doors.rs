@@ -8,7 +8,7 @@ use crate::{
     rust_source::{self, Line, RustSource},
 };
 
-const BUILDS_A_CLIENT: &[&str] = &["Client::builder(", "Client::new(", "ClientBuilder::new("];
+const BUILDS_A_CLIENT: &[&str] = &["Client::builder(", "Client::new(", "reqwest::ClientBuilder::new("];
 
 /// A crate that speaks HTTP has exactly one `http.rs`, and builds its clients there.
 pub(super) fn http(repository: &Repository) -> Vec<Place> {
