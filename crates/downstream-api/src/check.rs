@@ -1,0 +1,130 @@
+//! Makes what was said about an API into what it is called by, or tells all that is wrong with it.
+
+use std::sync::Arc;
+
+use entra_abstractions::{
+    AcquireToken, Faults, Misconfigured, Scopes, Subject, TokenRequest, section::is_placeholder,
+};
+use http::{HeaderMap, HeaderValue};
+use url::Url;
+
+use crate::{
+    ApiBuilder,
+    api::Configured,
+    builder::TokenOptions,
+    header,
+    http::client,
+    options::{self, CallOptions},
+    path::RelativePath,
+};
+
+pub(crate) fn checked(
+    mut api: ApiBuilder,
+    tokens: Arc<dyn AcquireToken>,
+) -> Result<Configured, Misconfigured> {
+    let mut faults = std::mem::take(&mut api.faults);
+    let base = base_of(&api, &mut faults);
+    let relative = RelativePath::parse(api.relative_path.as_deref().unwrap_or_default());
+    let relative = faults.take(relative.map_err(|fault| fault.at(api.path_of("RelativePath"))));
+    let scopes = scopes_of(&api, base.as_ref(), &mut faults);
+    let accept = media_type(&api, "AcceptHeader", api.accept.as_deref().unwrap_or(JSON), &mut faults);
+    let content_type =
+        media_type(&api, "ContentType", api.content_type.as_deref().unwrap_or_default(), &mut faults);
+    let headers = headers_of(&api, &mut faults);
+    let client = match api.client {
+        Some(client) => Some(client),
+        None => faults.take(client(&api.http)),
+    };
+    let (Some(base), Some(relative), Some(scopes), Some(client), true) =
+        (base, relative, scopes, client, faults.is_empty())
+    else {
+        return Err(faults.into_error());
+    };
+    let TokenOptions { tenant, claims, correlation_id, fmi_path, force_refresh, parameters } = api.token;
+    let request = TokenRequest {
+        tenant,
+        claims,
+        correlation_id,
+        fmi_path,
+        force_refresh,
+        parameters,
+        ..TokenRequest::new(scopes, Subject::App)
+    };
+    let (method, query, timeout) = (api.method, api.query, api.timeout);
+    Ok(Configured {
+        name: api.name.into(),
+        options: Arc::new(CallOptions {
+            base,
+            relative,
+            method,
+            accept,
+            content_type,
+            headers,
+            query,
+            timeout,
+        }),
+        request,
+        is_anonymous: api.is_anonymous,
+        as_app: api.as_app,
+        response_limit: api.response_limit,
+        client,
+        tokens,
+    })
+}
+
+fn base_of(api: &ApiBuilder, faults: &mut Faults) -> Option<Url> {
+    let text = api.base_url.as_deref().unwrap_or_default();
+    let base = if text.trim().is_empty() {
+        Err(Misconfigured::new("the base URL is missing").hint("write it as https://api.example.com/v1"))
+    } else if names_placeholder(text) {
+        Err(Misconfigured::new("the base URL is a placeholder").hint("put in the API's own"))
+    } else {
+        options::base(text)
+    };
+    faults.take(base.map_err(|fault| fault.at(api.path_of("BaseUrl"))))
+}
+
+/// The scopes; for an anonymous API those it would have, so that every request has some.
+fn scopes_of(api: &ApiBuilder, base: Option<&Url>, faults: &mut Faults) -> Option<Scopes> {
+    let scopes = match &api.scopes {
+        Err(fault) => Err(fault.clone()),
+        Ok(words) if words.is_empty() && api.is_anonymous => {
+            Scopes::new([format!("{}/.default", base?.origin().ascii_serialization())])
+        }
+        Ok(words) if words.is_empty() => Err(Misconfigured::new("the API has no scopes").hint(
+            "name what its tokens are for, such as api://orders/read, or say \"Anonymous\": true if it takes none",
+        )),
+        Ok(_) if api.is_anonymous => {
+            Err(Misconfigured::new("an anonymous API has no scopes").hint("remove Scopes or Anonymous"))
+        }
+        Ok(words) if words.iter().any(|word| names_placeholder(word)) => {
+            Err(Misconfigured::new("a scope is a placeholder").hint("put in the API's own"))
+        }
+        Ok(words) => Scopes::new(words),
+    };
+    faults.take(scopes.map_err(|fault| fault.at(api.path_of("Scopes"))))
+}
+
+fn headers_of(api: &ApiBuilder, faults: &mut Faults) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &api.headers {
+        let added = header::add(&mut headers, name, value);
+        faults.take(added.map_err(|fault| fault.at(api.path_of(&format!("ExtraHeaderParameters.{name}")))));
+    }
+    headers
+}
+
+fn media_type(api: &ApiBuilder, key: &str, text: &str, faults: &mut Faults) -> Option<HeaderValue> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    faults.take(header::value_of(key, text).map_err(|fault| fault.at(api.path_of(key))))
+}
+
+/// Whether a part of a URL or a scope is what documents write where the real one belongs, as in
+/// `api://your-api/.default`.
+fn names_placeholder(text: &str) -> bool {
+    is_placeholder(text) || text.split('/').any(is_placeholder)
+}
+
+const JSON: &str = "application/json";

@@ -1,0 +1,177 @@
+//! Reads the section of an API as it is written. What it says is checked when the API is built.
+
+use std::time::Duration;
+
+use entra_abstractions::{
+    Claims, CorrelationId, Faults, FmiPath, Misconfigured, Parameter, Place, Section, TenantId,
+    section::known::{ACQUIRE_TOKEN_OPTIONS, DOWNSTREAM_API},
+};
+use http::Method;
+
+use crate::ApiBuilder;
+
+/// Takes what is written; what is not written leaves the builder as it is.
+pub(crate) fn read(section: &Section, api: &mut ApiBuilder) {
+    let faults = &mut api.faults;
+    section.path().clone_into(&mut api.path);
+    if section.is_absent() {
+        faults.add(Misconfigured::new("no API is configured here").at(section.path()));
+    }
+    section.check_keys(DOWNSTREAM_API, faults);
+    api.base_url = section.text("BaseUrl", faults).or(api.base_url.take());
+    api.relative_path = section.text("RelativePath", faults).or(api.relative_path.take());
+    if let Some(words) = section.words("Scopes", faults) {
+        api.scopes = Ok(words);
+    }
+    api.is_anonymous |= section.flag("Anonymous", faults).unwrap_or_default();
+    api.as_app |= section.flag("RequestAppToken", faults).unwrap_or_default();
+    api.accept = section.text_or_blank("AcceptHeader", faults).or(api.accept.take());
+    api.content_type = section.text("ContentType", faults).or(api.content_type.take());
+    api.headers.extend(section.pairs("ExtraHeaderParameters", faults));
+    api.query.extend(section.pairs("ExtraQueryParameters", faults));
+    if let Some(text) = section.text("HttpMethod", faults) {
+        match METHODS.iter().find(|method| method.as_str().eq_ignore_ascii_case(text.trim())) {
+            Some(method) => api.method = method.clone(),
+            None => faults.add(
+                Misconfigured::new("unknown HTTP method")
+                    .at(section.path_of("HttpMethod"))
+                    .hint("one of Get, Post, Put, Patch, Delete, Head, Options"),
+            ),
+        }
+    }
+    if let Some(text) = section.text("Timeout", faults) {
+        match duration(text.trim()) {
+            Some(timeout) => api.timeout = Some(timeout),
+            None => faults.add(
+                Misconfigured::new("not a time that can be waited")
+                    .at(section.path_of("Timeout"))
+                    .hint("write seconds, such as 30, or hours, minutes and seconds, such as 00:00:30"),
+            ),
+        }
+    }
+    if let Some(text) = section.text("ProtocolScheme", faults)
+        && let Err(fault) = scheme(text.trim())
+    {
+        faults.add(fault.at(section.path_of("ProtocolScheme")));
+    }
+    read_token_options(&section.section("AcquireTokenOptions"), api);
+}
+
+fn read_token_options(section: &Section, api: &mut ApiBuilder) {
+    let ApiBuilder { faults, token, .. } = api;
+    section.check_keys(ACQUIRE_TOKEN_OPTIONS, faults);
+    for (key, hint) in NOT_HERE {
+        if !section.section(key).is_absent() {
+            faults.add(Misconfigured::new("not supported here").at(section.path_of(key)).hint(*hint));
+        }
+    }
+    token.tenant = value(section, "Tenant", TenantId::new, faults).or(token.tenant.take());
+    token.claims = value(section, "Claims", |text| Claims::new(&text), faults).or(token.claims.take());
+    token.correlation_id =
+        value(section, "CorrelationId", |text| CorrelationId::parse(&text), faults).or(token.correlation_id);
+    token.fmi_path = value(section, "FmiPath", FmiPath::new, faults).or(token.fmi_path.take());
+    token.force_refresh |= section.flag("ForceRefresh", faults).unwrap_or_default();
+    let query = section.pairs("ExtraQueryParameters", faults);
+    // As in .NET, they are part of the cache key.
+    token.parameters.extend(query.iter().map(|(name, value)| Parameter::shaping(Place::Query, name, value)));
+}
+
+fn value<T>(
+    section: &Section,
+    key: &str,
+    parse: impl Fn(String) -> Result<T, Misconfigured>,
+    faults: &mut Faults,
+) -> Option<T> {
+    let text = section.text(key, faults)?;
+    faults.take(parse(text).map_err(|fault| fault.at(section.path_of(key))))
+}
+
+/// Options of .NET that have another place, or none yet. Passing over one would call with another
+/// token than the one that was configured.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("AuthenticationOptionsName", "give the API the acquirer of that application"),
+    ("ExtraHeadersParameters", "remove it"),
+    ("ExtraParameters", "say agents with with_agent_identity, parameters with ExtraQueryParameters"),
+    ("LongRunningWebApiSessionKey", "long-running sessions are not supported yet"),
+    ("ManagedIdentity", "managed identities are not supported yet"),
+    ("PopClaim", "proof of possession is not supported yet"),
+    ("PopPublicKey", "proof of possession is not supported yet"),
+    ("UserFlow", "user flows are not supported yet"),
+];
+
+fn scheme(text: &str) -> Result<(), Misconfigured> {
+    if text.eq_ignore_ascii_case("Bearer") {
+        return Ok(());
+    }
+    Err(match ["MTLS_POP", "MTLS", "PoP"].iter().find(|known| known.eq_ignore_ascii_case(text)) {
+        Some(known) => Misconfigured::new(format!("the scheme {known} is not supported yet"))
+            .hint("only Bearer is; remove ProtocolScheme if the API takes that"),
+        None => Misconfigured::new("unknown scheme").hint("one of Bearer"),
+    })
+}
+
+const METHODS: &[Method] =
+    &[Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
+
+/// Seconds (`30`, `2.5`), or .NET's form `[d.]hh:mm[:ss[.fffffff]]`. Nothing and more than a day
+/// are slips: no call waits so long.
+fn duration(text: &str) -> Option<Duration> {
+    let seconds = match text.split_once(':') {
+        None => text.parse::<f64>().ok()?,
+        Some((hours, rest)) => {
+            let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
+            let (minutes, seconds) = rest.split_once(':').unwrap_or((rest, "0"));
+            let within = |text: &str, most: u32| {
+                text.parse::<u32>().ok().filter(|value| *value <= most).map(f64::from)
+            };
+            let seconds = seconds.parse::<f64>().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
+            within(days, 1)? * 86_400.0 + within(hours, 23)? * 3_600.0 + within(minutes, 59)? * 60.0 + seconds
+        }
+    };
+    if seconds <= 0.0 || seconds > 86_400.0 {
+        return None;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_or_the_form_of_dotnet() {
+        let check = |text: &str, expected: Option<f64>| {
+            assert_eq!(duration(text), expected.map(Duration::from_secs_f64), "{text}");
+        };
+        check("30", Some(30.0));
+        check("2.5", Some(2.5));
+        check("00:00:30", Some(30.0));
+        check("00:01:30.5", Some(90.5));
+        check("01:30", Some(5400.0));
+        check("1.00:00:00", Some(86_400.0));
+        for hostile in [
+            "",
+            "0",
+            "-1",
+            "00:00:00",
+            "00:60:00",
+            "24:00:00",
+            "1e9",
+            "NaN",
+            "inf",
+            "30 s",
+            "1:2:3:4",
+            "-00:00:00.0010000",
+        ] {
+            check(hostile, None);
+        }
+    }
+
+    #[test]
+    fn schemes() {
+        assert!(scheme("bearer").is_ok());
+        for (text, told) in [("mtls_pop", "MTLS_POP is not supported yet"), ("Saml", "unknown scheme")] {
+            assert!(scheme(text).unwrap_err().to_string().contains(told), "{text}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Calls over loopback to a server that remembers what it was sent, with tokens from a list.
+
+#[cfg(test)]
+mod building;
+#[cfg(test)]
+mod calling;
+#[cfg(all(test, feature = "middleware"))]
+mod middleware;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod subjects;
