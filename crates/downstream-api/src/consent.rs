@@ -58,7 +58,7 @@ fn in_body(headers: &HeaderMap, body: &[u8]) -> Option<Demand> {
     let error = members.get("error")?.as_str().filter(|error| is_users_to_act(error))?;
     let scopes = match members.get("scopes") {
         Some(Value::String(text)) => separated(text),
-        Some(Value::Array(items)) => Scopes::new(items.iter().filter_map(Value::as_str)).ok(),
+        Some(Value::Array(items)) => Scopes::new(items.iter().filter_map(Value::as_str).map(str::trim)).ok(),
         _ => None,
     };
     let claims = match members.get("claims") {
@@ -95,7 +95,7 @@ fn is_users_to_act(error: &str) -> bool {
 
 /// OAuth separates scopes with blanks, .NET's web APIs with commas.
 fn separated(text: &str) -> Option<Scopes> {
-    Scopes::new(text.split(',')).ok()
+    Scopes::new(text.split([',', ' ']).filter(|scope| !scope.is_empty())).ok()
 }
 
 fn challenges(headers: &HeaderMap) -> impl Iterator<Item = Challenge> {

@@ -44,7 +44,7 @@ fn the_body_of_the_guide() {
 
 #[test]
 fn the_challenge_of_a_dotnet_api() {
-    let header = r#"Bearer consentUri="https://login.example/x?scope=a%20b", claims="{}", scopes="api://a/read,api://a/write", proposedAction="consent""#;
+    let header = r#"Bearer consentUri="https://login.example/x?scope=a%20b", claims="{}", scopes="api://a/read, api://a/write", proposedAction="consent""#;
     let found = check(403, ("www-authenticate", header), "", false).unwrap();
     assert!(found.is_consent_required());
     assert_eq!(found.scopes().as_str(), "api://a/read api://a/write");

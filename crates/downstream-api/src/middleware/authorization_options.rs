@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use entra_abstractions::{
-    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scopes, Subject, TenantId, TokenRequest, User,
-    UserAssertion,
+    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scopes, Subject,
+    TenantId, TokenRequest, User, UserAssertion,
 };
 
 /// What token a request is sent with: scopes, whose it is, and whatever else can be said of a
@@ -72,11 +72,24 @@ impl AuthorizationOptions {
         self.subject(Subject::User(User::Account(account)))
     }
 
-    /// Sends the token of an agent's own user account.
+    /// Sends a token of an agent's own user account.
     #[doc(alias = "WithAgentUserIdentity")]
     #[must_use]
-    pub fn as_agent_user(self, agent: AgentId, user: AgentUser) -> Self {
-        self.subject(Subject::Agent(agent, AgentSubject::AgentUser(user)))
+    pub fn as_agent_user<A, U>(mut self, agent: A, user: U) -> Self
+    where
+        A: TryInto<AgentId>,
+        U: TryInto<AgentUser>,
+        Misconfigured: From<A::Error> + From<U::Error>,
+    {
+        let named =
+            agent.try_into().map_err(Misconfigured::from).and_then(|agent| Ok((agent, user.try_into()?)));
+        match named {
+            Ok((agent, user)) => self.subject(Subject::Agent(agent, AgentSubject::AgentUser(user))),
+            Err(fault) => {
+                self.refused = self.refused.or(Some(fault));
+                self
+            }
+        }
     }
 
     /// Sends a token of this subject.
@@ -165,8 +178,6 @@ impl fmt::Debug for AuthorizationOptions {
 
 #[cfg(test)]
 mod tests {
-    use entra_abstractions::{AgentId, AgentSubject};
-
     use super::*;
 
     fn told(defaults: &AuthorizationOptions, own: &AuthorizationOptions) -> Result<TokenRequest, String> {
@@ -186,6 +197,11 @@ mod tests {
         assert_eq!(request.scopes.as_str(), "api://orders/.default");
         assert!(matches!(request.subject, Subject::Agent(_, AgentSubject::App)));
         assert_eq!(request.tenant.unwrap().as_str(), "contoso.example");
+        let own = AuthorizationOptions::new().as_agent_user("3333", "bob.o'hara@contoso.example");
+        let request = told(&defaults, &own).unwrap();
+        assert!(matches!(request.subject, Subject::Agent(_, AgentSubject::AgentUser(AgentUser::Upn(_)))));
+        assert_eq!(request.scopes.as_str(), "api://orders/read");
+        assert!(told(&defaults, &AuthorizationOptions::new().as_agent_user("", "x@y")).is_err());
         let own = AuthorizationOptions::new().scopes("api://other/.default").tenant("fabrikam.example");
         let request = told(&defaults, &own).unwrap();
         assert_eq!(request.scopes.as_str(), "api://other/.default");
