@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod authorize;
+mod bearer;
+mod certificate;
+mod client_assertion;
+mod client_authentication;
+mod clock;
+mod directory;
+mod discovery;
+mod echo;
+mod emulator;
+mod exchange;
+mod faults;
+mod grant;
+mod graph;
+mod guarded;
+mod issue;
+mod jwk;
+mod jwt;
+mod keys;
+mod mint;
+mod origin;
+mod realm;
+mod refusal;
+mod route;
+mod scope;
+mod serve;
+mod server;
+mod session;
+mod tls;
+mod token;
+mod traffic;
+
+pub use clock::VirtualClock;
+pub use directory::{
+    App, Consent, Directory, DirectoryError, ExternalIssuer, FederatedCredential, Hidden, Lifetimes, Policy,
+    Tenant, TrustedSubject, User, ids,
+};
+pub use emulator::{Emulator, EmulatorBuilder, StartError};
+pub use faults::{Fault, Faults, ScriptError};
+pub use mint::Mint;
+pub use route::Endpoint;
+pub use traffic::{Entry, Grant, Log};

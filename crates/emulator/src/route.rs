@@ -1,0 +1,132 @@
+//! Which room answers a path. Entra's paths do not care for case or for a slash at the end.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Where a request goes, with what the path says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    InstanceDiscovery,
+    Metadata { tenant: String, v2: bool },
+    Keys { tenant: String },
+    Authorize { tenant: String },
+    Token { tenant: String },
+    SignOut,
+    Graph { resource: Vec<String> },
+    Api { orders: bool },
+    Nowhere,
+}
+
+/// The kinds of places that a request can go to, to match faults and to filter the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `/common/discovery/instance`
+    InstanceDiscovery,
+    /// `/{tenant}/v2.0/.well-known/openid-configuration`, and the same without `v2.0`
+    Metadata,
+    /// `/{tenant}/discovery/v2.0/keys`
+    Keys,
+    /// `/{tenant}/oauth2/v2.0/authorize`
+    Authorize,
+    /// `/{tenant}/oauth2/v2.0/token`
+    Token,
+    /// `/{tenant}/oauth2/v2.0/logout`
+    SignOut,
+    /// `/v1.0/..`: the small Graph
+    Graph,
+    /// `/orders/..` and `/echo/..`: the downstream API that tells who called
+    Api,
+    /// Anything else: answered with 404
+    Unserved,
+}
+
+impl Route {
+    pub(crate) fn of(path: &str) -> Self {
+        let lower = path.to_ascii_lowercase();
+        let trimmed = lower.trim_matches('/');
+        let segments: Vec<&str> = trimmed.split('/').collect();
+        let tenant = |t: &&str| (*t).to_owned();
+        match segments.as_slice() {
+            ["common", "discovery", "instance"] => Self::InstanceDiscovery,
+            ["v1.0", rest @ ..] => Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() },
+            ["orders", ..] => Self::Api { orders: true },
+            ["echo", ..] => Self::Api { orders: false },
+            [t, "v2.0", ".well-known", "openid-configuration"] => {
+                Self::Metadata { tenant: tenant(t), v2: true }
+            }
+            [t, ".well-known", "openid-configuration"] => Self::Metadata { tenant: tenant(t), v2: false },
+            [t, "discovery", "keys"] | [t, "discovery", "v2.0", "keys"] => Self::Keys { tenant: tenant(t) },
+            [t, "oauth2", "authorize"] | [t, "oauth2", "v2.0", "authorize"] => {
+                Self::Authorize { tenant: tenant(t) }
+            }
+            [t, "oauth2", "token"] | [t, "oauth2", "v2.0", "token"] => Self::Token { tenant: tenant(t) },
+            [_, "oauth2", "logout"] | [_, "oauth2", "v2.0", "logout"] => Self::SignOut,
+            _ => Self::Nowhere,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::InstanceDiscovery => Endpoint::InstanceDiscovery,
+            Self::Metadata { .. } => Endpoint::Metadata,
+            Self::Keys { .. } => Endpoint::Keys,
+            Self::Authorize { .. } => Endpoint::Authorize,
+            Self::Token { .. } => Endpoint::Token,
+            Self::SignOut => Endpoint::SignOut,
+            Self::Graph { .. } => Endpoint::Graph,
+            Self::Api { .. } => Endpoint::Api,
+            Self::Nowhere => Endpoint::Unserved,
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Metadata { tenant, .. }
+            | Self::Keys { tenant }
+            | Self::Authorize { tenant }
+            | Self::Token { tenant } => Some(tenant),
+            Self::InstanceDiscovery
+            | Self::SignOut
+            | Self::Graph { .. }
+            | Self::Api { .. }
+            | Self::Nowhere => None,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InstanceDiscovery => "discovery",
+            Self::Metadata => "metadata",
+            Self::Keys => "keys",
+            Self::Authorize => "authorize",
+            Self::Token => "token",
+            Self::SignOut => "sign-out",
+            Self::Graph => "graph",
+            Self::Api => "api",
+            Self::Unserved => "unserved",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_rooms_whatever_their_case_or_last_slash() {
+        let token = Route::Token { tenant: "t".into() };
+        for path in ["/t/oauth2/v2.0/token", "/T/oauth2/v2.0/token/", "/t/oauth2/token"] {
+            assert_eq!(Route::of(path), token, "{path}");
+        }
+        assert_eq!(Route::of("/common/discovery/instance"), Route::InstanceDiscovery);
+        assert_eq!(Route::of("/common/discovery/keys"), Route::Keys { tenant: "common".into() });
+        assert_eq!(Route::of("/v1.0/me"), Route::Graph { resource: vec!["me".into()] });
+        assert_eq!(Route::of("/orders"), Route::Api { orders: true });
+        assert_eq!(Route::of("/favicon.ico"), Route::Nowhere);
+    }
+}
