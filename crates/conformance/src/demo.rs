@@ -1,0 +1,56 @@
+//! The main job, for a person to see: an embedded Entra, the two example web APIs, and every call of
+//! theirs, made for real over HTTP on loopback. No account, no network.
+
+mod host;
+mod scenario;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use entra_emulator::Emulator;
+
+use host::Host;
+use scenario::{SCENARIOS, Told};
+
+/// How to run the demo.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Tell only the closing table, not each request.
+    #[arg(long)]
+    brief: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "what it prints is the demo")]
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let emulator = Emulator::start().await?;
+    println!("An embedded Entra listens at {}; two web APIs trust it.\n", emulator.base_url());
+
+    let mut told = Vec::new();
+    for scenario in SCENARIOS {
+        // Each story begins with an empty cache, so that its numbers are its own.
+        let host = Host::start(scenario.api, &emulator).await?;
+        if !arguments.brief {
+            println!("{}\n  {} {}", scenario.story, scenario.method, scenario.path);
+        }
+        let result = scenario.play(&host, &emulator).await?;
+        if !arguments.brief {
+            for line in &result.traffic {
+                println!("    {line}");
+            }
+            println!("  = {}\n", result.answer);
+        }
+        told.push(result);
+    }
+    println!("{}", table::of(&told));
+    let failed = told.iter().filter(|told| !told.holds).count();
+    if failed == 0 {
+        println!("All {} hold.", told.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Told { name, why, .. } in told.iter().filter(|told| !told.holds) {
+        println!("{name}: {why}");
+    }
+    println!("{failed} of {} do not hold.", told.len());
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,407 @@
+//! The stories of the demo: whom is called how, what it costs at Entra, and what must come of it.
+
+use anyhow::Result;
+use entra_emulator::{Emulator, Endpoint, Fault, ids};
+use reqwest::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use super::host::{Example, Host};
+use crate::http;
+
+/// One story: a user calls a web API, twice; the API calls others.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) seed: &'static str,
+    pub(crate) story: &'static str,
+    pub(crate) api: Example,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    caller: Caller,
+    before: Before,
+    /// Token requests of the first call, and of the second.
+    cold: usize,
+    warm: usize,
+    expected: Expected,
+}
+
+/// With what token the web API is called.
+enum Caller {
+    Alice,
+    Nobody,
+    ExpiredAlice,
+}
+
+/// What is scripted before the calls.
+enum Before {
+    Nothing,
+    ApiAnswers(u16),
+    ConsentIsMissing,
+    EntraFailsOnceWarm,
+}
+
+/// What must come of it.
+enum Expected {
+    /// The downstream API saw this kind of caller.
+    Kind(&'static str),
+    /// The answer holds this text under this JSON pointer.
+    Text(&'static str, &'static str),
+    /// The header without its token, and that it is the agent's, for the user.
+    Redacted,
+    /// The web API answers with this status, and this challenge or member.
+    Status(u16, &'static str),
+}
+
+/// What came of it.
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    pub(crate) seed: &'static str,
+    pub(crate) cold: usize,
+    pub(crate) warm: usize,
+    pub(crate) answer: String,
+    pub(crate) holds: bool,
+    pub(crate) why: String,
+    pub(crate) traffic: Vec<String>,
+}
+
+struct Answer {
+    status: u16,
+    challenge: String,
+    body: Value,
+}
+
+impl Scenario {
+    pub(crate) async fn play(&self, host: &Host, emulator: &Emulator) -> Result<Told> {
+        let client = http::plain()?;
+        // The web API fetches Entra's keys at its first call; that is none of the story's requests.
+        let directory = emulator.directory();
+        match self.before {
+            Before::ApiAnswers(status) => {
+                emulator.faults().add(Fault::status(status).at(Endpoint::Api).always());
+            }
+            Before::ConsentIsMissing => {
+                emulator.edit(|directory| directory.consents.retain(|consent| consent.resource != "orders"));
+            }
+            Before::Nothing | Before::EntraFailsOnceWarm => {}
+        }
+        emulator.log().clear();
+        let token = self.token(emulator);
+        let first = self.call(&client, host, token.as_deref()).await?;
+        let cold = emulator.log().count_tokens();
+        let mut traffic: Vec<String> = emulator.log().entries().iter().map(ToString::to_string).collect();
+
+        if matches!(self.before, Before::EntraFailsOnceWarm) {
+            emulator.faults().add(Fault::status(503).at(Endpoint::Token).always());
+        }
+        emulator.log().clear();
+        let second = self.call(&client, host, token.as_deref()).await?;
+        let warm = emulator.log().count_tokens();
+        if matches!(self.expected, Expected::Redacted) {
+            traffic.push(format!("it proves {}", text(&first.body, "/proves")));
+        }
+        traffic.push(match warm {
+            0 => String::from("again: no request for a token"),
+            1 => String::from("again: one request for a token"),
+            more => format!("again: {more} requests for tokens"),
+        });
+
+        emulator.faults().clear();
+        emulator.edit(|current| *current = (*directory).clone());
+        let (answer, fault) = self.judge(&first, &second, cold, warm);
+        let why = fault.unwrap_or_default();
+        Ok(Told { name: self.name, seed: self.seed, cold, warm, answer, holds: why.is_empty(), why, traffic })
+    }
+
+    /// The token that the caller presents: one for all calls, as a browser keeps it.
+    fn token(&self, emulator: &Emulator) -> Option<String> {
+        let audience = match self.api {
+            Example::Agent => format!("api://{}/access_agent", ids::BLUEPRINT),
+            Example::WebApi => format!("api://{}/access_as_user", ids::API),
+        };
+        match self.caller {
+            Caller::Alice => Some(emulator.user_token("alice", &audience)),
+            Caller::ExpiredAlice => Some(emulator.mint().user("alice").scopes(&audience).expired().build()),
+            Caller::Nobody => None,
+        }
+    }
+
+    async fn call(&self, client: &Client, host: &Host, token: Option<&str>) -> Result<Answer> {
+        let url = format!("{}{}", host.url, self.path);
+        let mut request = client.request(Method::from_bytes(self.method.as_bytes())?, url);
+        if self.method == "POST" {
+            let body = json!({"work": "to do"}).to_string();
+            request = request.header("content-type", "application/json").body(body);
+        }
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+        let challenge = challenge.unwrap_or_default().to_owned();
+        let body = http::read(response).await?;
+        Ok(Answer { status, challenge, body: serde_json::from_slice(&body).unwrap_or_default() })
+    }
+
+    fn judge(&self, first: &Answer, second: &Answer, cold: usize, warm: usize) -> (String, Option<String>) {
+        let mut fault = None;
+        if (cold, warm) != (self.cold, self.warm) {
+            fault = Some(format!(
+                "{} and {} requests were expected, not {cold} and {warm}",
+                self.cold, self.warm
+            ));
+        }
+        let (told, as_expected) = match self.expected {
+            Expected::Kind(kind) => {
+                let seen =
+                    |answer: &Answer| text(&answer.body, "/caller/kind") == kind && answer.status == 200;
+                (format!("the API saw: {}", text(&first.body, "/caller/kind")), seen(first) && seen(second))
+            }
+            Expected::Text(pointer, wanted) => {
+                let seen = |answer: &Answer| text(&answer.body, pointer) == wanted && answer.status == 200;
+                (text(&first.body, pointer), seen(first) && seen(second))
+            }
+            Expected::Redacted => {
+                let seen = |answer: &Answer| {
+                    text(&answer.body, "/header") == "Bearer [redacted]"
+                        && text(&answer.body, "/proves/appid") == ids::AGENT
+                        && text(&answer.body, "/proves/oid") == ids::ALICE
+                        && !answer.body.to_string().contains("eyJ")
+                };
+                (
+                    format!("{}, of agent-one for alice", text(&first.body, "/header")),
+                    seen(first) && seen(second),
+                )
+            }
+            Expected::Status(status, sign) => {
+                let shown = |answer: &Answer| {
+                    answer.challenge.contains(sign) || answer.body.to_string().contains(sign)
+                };
+                let seen = |answer: &Answer| answer.status == status && shown(answer);
+                (format!("{} {sign}", first.status).trim_end().to_owned(), seen(first) && seen(second))
+            }
+        };
+        if !as_expected {
+            fault.get_or_insert_with(|| {
+                format!("{} then {}: {} {}", first.status, second.status, first.body, first.challenge)
+            });
+        }
+        (told, fault)
+    }
+}
+
+fn text(body: &Value, pointer: &str) -> String {
+    body.pointer(pointer)
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The stories, in the order of the documents that they come from.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    agent("Api, as the agent", "An autonomous agent calls an API as itself.", "/api/products", 2, AGENT),
+    agent(
+        "Api, on behalf of the user",
+        "An agent acts for the user who called.",
+        "/api/user-products",
+        2,
+        ON_BEHALF,
+    ),
+    agent(
+        "Api, as the agent's user (UPN)",
+        "An agent acts as its own user, by name.",
+        "/api/agent-user/upn",
+        3,
+        AGENT_USER,
+    ),
+    agent(
+        "Api, as the agent's user (object id)",
+        "The same, by object id.",
+        "/api/agent-user/object-id",
+        3,
+        AGENT_USER,
+    ),
+    agent("client, as the agent", "Your own HTTP client, with the middleware.", "/client/data", 2, AGENT),
+    agent(
+        "client, on behalf of the user",
+        "The same client, for the user who called.",
+        "/client/user-data",
+        2,
+        ON_BEHALF,
+    ),
+    agent(
+        "client, as the agent's user (UPN)",
+        "The same client, as the agent's user.",
+        "/client/agent-user/upn",
+        3,
+        AGENT_USER,
+    ),
+    agent(
+        "client, as the agent's user (object id)",
+        "The same, by object id.",
+        "/client/agent-user/object-id",
+        3,
+        AGENT_USER,
+    ),
+    agent("header, as the agent", "Only the header; the HTTP is yours.", "/header/background", 2, AGENT),
+    agent(
+        "header, on behalf of the user",
+        "The header for the user who called.",
+        "/header/user",
+        2,
+        ON_BEHALF,
+    ),
+    agent(
+        "header, as the agent's user (UPN)",
+        "The header of the agent's user.",
+        "/header/agent-user/upn",
+        3,
+        AGENT_USER,
+    ),
+    agent(
+        "header, as the agent's user (object id)",
+        "The same, by object id.",
+        "/header/agent-user/object-id",
+        3,
+        AGENT_USER,
+    ),
+    Scenario {
+        seed: "004",
+        ..agent(
+            "the header itself, redacted",
+            "The endpoint that hands out the header tells what it proves.",
+            "/agent-obo-user",
+            2,
+            Expected::Redacted,
+        )
+    },
+    Scenario {
+        seed: "004",
+        ..agent(
+            "Graph, on behalf of the user",
+            "The agent asks Microsoft Graph who its user is.",
+            "/agent-obo-user/me",
+            2,
+            Expected::Text("/displayName", "Alice \u{c5}ngstr\u{f6}m"),
+        )
+    },
+    Scenario {
+        seed: "004",
+        ..agent(
+            "Graph, as the agent's user",
+            "The agent's user asks Microsoft Graph who they are.",
+            "/agent-user/me",
+            3,
+            Expected::Text("/displayName", "Agent One"),
+        )
+    },
+    web_api(
+        "OBO, get",
+        "A web API calls another for its user.",
+        "/api/data/userdata",
+        1,
+        Expected::Kind("user"),
+    ),
+    Scenario {
+        method: "POST",
+        ..web_api("OBO, post", "It posts what was posted.", "/api/data/process", 1, Expected::Kind("user"))
+    },
+    web_api(
+        "OBO, three calls at once",
+        "A dashboard: Graph once, the partner twice.",
+        "/api/dashboard",
+        2,
+        Expected::Text("/user/displayName", "Alice \u{c5}ngstr\u{f6}m"),
+    ),
+    web_api(
+        "as the application",
+        "No user: the application's own permissions.",
+        "/api/users",
+        1,
+        Expected::Text("/value/0/displayName", "Alice \u{c5}ngstr\u{f6}m"),
+    ),
+    Scenario {
+        before: Before::EntraFailsOnceWarm,
+        ..web_api(
+            "Entra is away",
+            "With a token at hand nobody notices.",
+            "/api/data/userdata",
+            1,
+            Expected::Kind("user"),
+        )
+    },
+    Scenario {
+        before: Before::ConsentIsMissing,
+        warm: 1,
+        ..web_api(
+            "consent is missing",
+            "The caller is told what to consent to; nothing is remembered.",
+            "/api/data/userdata",
+            1,
+            Expected::Status(401, "consent_required"),
+        )
+    },
+    Scenario {
+        before: Before::ApiAnswers(404),
+        ..web_api("not found downstream", "Mapped: 404 stays 404.", "/api/data", 1, Expected::Status(404, ""))
+    },
+    Scenario {
+        before: Before::ApiAnswers(500),
+        ..web_api(
+            "downstream fails",
+            "Mapped: anything else is 502.",
+            "/api/data",
+            1,
+            Expected::Status(502, ""),
+        )
+    },
+    Scenario {
+        caller: Caller::Nobody,
+        ..web_api("no token", "Nobody called.", "/api/data/userdata", 0, Expected::Status(401, "Bearer"))
+    },
+    Scenario {
+        caller: Caller::ExpiredAlice,
+        ..web_api(
+            "an expired token",
+            "Refused, saying why.",
+            "/api/data/userdata",
+            0,
+            Expected::Status(401, "invalid_token"),
+        )
+    },
+];
+
+const AGENT: Expected = Expected::Kind("agent");
+const ON_BEHALF: Expected = Expected::Kind("agent on behalf of a user");
+const AGENT_USER: Expected = Expected::Kind("agent user");
+
+const fn agent(
+    name: &'static str,
+    story: &'static str,
+    path: &'static str,
+    cold: usize,
+    expected: Expected,
+) -> Scenario {
+    Scenario {
+        name,
+        seed: "000",
+        story,
+        api: Example::Agent,
+        method: "GET",
+        path,
+        caller: Caller::Alice,
+        before: Before::Nothing,
+        cold,
+        warm: 0,
+        expected,
+    }
+}
+
+const fn web_api(
+    name: &'static str,
+    story: &'static str,
+    path: &'static str,
+    cold: usize,
+    expected: Expected,
+) -> Scenario {
+    Scenario { seed: "003", api: Example::WebApi, ..agent(name, story, path, cold, expected) }
+}

@@ -1,0 +1,42 @@
+//! Microsoft Graph, called like any other API.
+
+use axum::{Json, extract::State};
+use entra_abstractions::{Misconfigured, Section};
+use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
+use entra_downstream_api::Api;
+use entra_web_api::{AuthenticatedUser, Problem};
+use serde::{Deserialize, Serialize};
+
+use crate::Agent;
+
+/// Microsoft Graph, where the settings say nothing else.
+pub(crate) fn api(section: &Section, tokens: AgentIdentities) -> Result<Api, Misconfigured> {
+    if section.is_absent() {
+        return Api::builder("Graph")
+            .base_url("https://graph.microsoft.com/v1.0")
+            .scopes("https://graph.microsoft.com/.default")
+            .build(tokens);
+    }
+    Api::from_section(section, tokens)
+}
+
+/// A user, as Graph describes one.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GraphUser {
+    display_name: String,
+    user_principal_name: String,
+}
+
+/// The user who called, as the agent sees them on their behalf.
+pub(crate) async fn me(
+    user: AuthenticatedUser,
+    State(agent): State<Agent>,
+) -> Result<Json<GraphUser>, Problem> {
+    Ok(Json(agent.graph.on_behalf_of(&user).with_agent_identity(&agent.id).get("me").json().await?))
+}
+
+/// The agent's own user.
+pub(crate) async fn agent_user_me(State(agent): State<Agent>) -> Result<Json<GraphUser>, Problem> {
+    Ok(Json(agent.graph.as_agent_user(agent.id, agent.by_upn).get("me").json().await?))
+}
