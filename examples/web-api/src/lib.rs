@@ -1,4 +1,5 @@
 //! A web API that calls other APIs on behalf of its caller.
+#![cfg_attr(doctest, doc = include_str!("../../../README.md"))]
 
 use axum::{
     Json, Router,
