@@ -1,1 +1,29 @@
-//! Protects a web API with Microsoft Entra ID: validates access tokens and answers with the right challenge.
+//! Validated callers in, the right answers out. Knows no web framework but by the feature `axum`.
+#![cfg_attr(feature = "axum", doc = "")]
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod algorithm;
+mod config;
+mod denial;
+#[cfg(feature = "axum")]
+mod extract;
+mod http;
+mod json;
+mod keyring;
+mod keys;
+mod layer;
+mod metadata;
+mod problem;
+mod require;
+mod rules;
+mod token;
+mod user;
+mod validator;
+
+pub use denial::{Denial, Flaw};
+pub use layer::{Protect, Protected};
+pub use problem::Problem;
+pub use require::{Forbidden, Require};
+pub use user::AuthenticatedUser;
+pub use validator::{TokenValidator, TokenValidatorBuilder};

@@ -1,0 +1,301 @@
+//! JSON as a token may hold it: one object, nothing behind it, no member twice. Borrowed, so that
+//! reading a token costs next to nothing.
+//!
+//! Everything is read to its end, also what nobody asks for: a text that one reader takes and
+//! another refuses is how tokens are forged (RFC 8725 section 2.4).
+
+use std::{borrow::Cow, collections::HashSet, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// The members of an object, in their order.
+#[derive(Debug)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Item<'a>)>);
+
+/// A value; what stands inside objects and inner lists is checked, but not kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Item<'a> {
+    Null,
+    Flag(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Item<'a>>),
+    Object,
+}
+
+/// As .NET's reader: deeper than any token, too shallow to hurt.
+const DEEPEST: usize = 64;
+
+/// Up to here a look at each name is cheaper than hashing them.
+const FEW: usize = 32;
+
+impl<'a> Members<'a> {
+    /// Reads one object that is the whole text.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let members = reader.deserialize_map(Top).ok()?;
+        reader.end().ok()?;
+        Some(members)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Item<'a>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, item)| item)
+    }
+
+    /// A member that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name) {
+            Some(Item::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Whether there is a member whose name differs from this one in case only.
+    pub(crate) fn has_another_spelling(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known != name && known.eq_ignore_ascii_case(name))
+    }
+}
+
+impl<'a> Item<'a> {
+    /// What a claim of several values holds: each text, number and flag of a list, or the one.
+    pub(crate) fn values(&self) -> Vec<Cow<'a, str>> {
+        match self {
+            Self::List(items) => items.iter().filter_map(Item::value).collect(),
+            one => one.value().into_iter().collect(),
+        }
+    }
+
+    fn value(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string().into()),
+            Self::Flag(flag) => Some(flag.to_string().into()),
+            Self::Null | Self::List(_) | Self::Object => None,
+        }
+    }
+
+    /// Seconds since 1970: a number, or its digits as a text, as some issuers write them.
+    pub(crate) fn seconds(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+            Self::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked in the line before")]
+fn whole(seconds: f64) -> Option<i64> {
+    // 2^63 itself is the first float beyond the range.
+    (seconds.is_finite() && seconds.abs() < 9_223_372_036_854_775_808.0).then_some(seconds as i64)
+}
+
+struct Top;
+
+impl<'de> Visitor<'de> for Top {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Vec<(Cow<'de, str>, Item<'de>)> = Vec::with_capacity(FEW);
+        let mut seen = HashSet::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            let twice = if members.len() < FEW {
+                members.iter().any(|(known, _)| *known == name)
+            } else {
+                if seen.is_empty() {
+                    seen.extend(members.iter().map(|(known, _)| known.clone()));
+                }
+                !seen.insert(name.clone())
+            };
+            if twice {
+                return Err(A::Error::custom("a member stands twice"));
+            }
+            let item = map.next_value_seed(Depth(2))?;
+            members.push((name, item));
+        }
+        Ok(Members(members))
+    }
+}
+
+/// A name or text, borrowed where it has no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// A value at this depth.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Depth {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.0 > DEEPEST { Err(E::custom("nested too deeply")) } else { Ok(Self(self.0 + 1)) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Depth {
+    type Value = Item<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Depth {
+    type Value = Item<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Item::Null)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Item::Flag(flag))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Item::Number(number.into()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Item::Number(number.into()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Number::from_f64(number).map(Item::Number).ok_or_else(|| E::custom("a number beyond all numbers"))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Item::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Item::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let deeper = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(deeper)? {
+            // Nobody reads lists within lists; they are only walked.
+            if self.0 == 2 {
+                items.push(item);
+            }
+        }
+        Ok(Item::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let deeper = self.deeper()?;
+        while map.next_key_seed(Name)?.is_some() {
+            map.next_value_seed(deeper)?;
+        }
+        Ok(Item::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_could_be_read_in_two_ways() {
+        for hostile in [
+            "",
+            "[]",
+            "null",
+            "\"x\"",
+            "{\"a\":1,\"a\":1}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "{} {}",
+            "{}x",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "{\"a\":1/**/}",
+            "\u{feff}{}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":{\"b\":\"\\ud800\"}}",
+            "{\"a\":01}",
+            "{\"a\":NaN}",
+        ] {
+            assert!(Members::read(hostile).is_none(), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Members::read(&nested(63)).is_some());
+        assert!(Members::read(&nested(64)).is_none());
+        assert!(Members::read(&nested(10_000)).is_none());
+    }
+
+    #[test]
+    fn many_members_are_compared_too() {
+        let many = |last: &str| {
+            let members: Vec<_> = (0..100).map(|n| format!("\"m{n}\":{n}")).collect();
+            format!("{{{},\"{last}\":0}}", members.join(","))
+        };
+        assert_eq!(Members::read(&many("x")).unwrap().get("m99"), Some(&Item::Number(99.into())));
+        assert!(Members::read(&many("m5")).is_none());
+        assert!(Members::read(&many("m50")).is_none());
+    }
+
+    #[test]
+    fn seconds_are_numbers_or_digits() {
+        let members = Members::read(
+            r#"{"a":5,"b":5.9,"c":"5","d":"","e":"5 ","f":1e19,"g":null,"h":true,"i":[5],"j":9223372036854775807,"k":"-5","l":-5}"#,
+        )
+        .unwrap();
+        let read: Vec<_> =
+            "abcdefghijkl".chars().map(|name| members.get(&name.to_string()).unwrap().seconds()).collect();
+        let five = Some(5);
+        assert_eq!(
+            read,
+            [five, five, five, None, None, None, None, None, None, Some(i64::MAX), None, Some(-5)]
+        );
+    }
+
+    #[test]
+    fn values_of_several() {
+        let members = Members::read(r#"{"a":["x",1,null,{},["y"],true],"b":"z","c":null}"#).unwrap();
+        let values = |name: &str| members.get(name).unwrap().values();
+        assert_eq!(values("a"), ["x", "1", "true"]);
+        assert_eq!(values("b"), ["z"]);
+        assert!(values("c").is_empty());
+    }
+}

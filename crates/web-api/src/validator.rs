@@ -1,0 +1,180 @@
+//! Validates access tokens for one API. The corridor: split, key, signature, claims.
+
+mod builder;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use entra_abstractions::{
+    Authority, ClientId, Clock, Misconfigured, Section, TenantId, UserAssertion, section::nearest,
+};
+
+use crate::{
+    AuthenticatedUser, Denial, Flaw, Protect, Require, config::Config, json::Members, keyring::Keyring,
+    metadata::Metadata, rules::Rules, token::Token,
+};
+
+pub use builder::TokenValidatorBuilder;
+
+/// Validates the access tokens that callers send to one API.
+///
+/// It fetches the authority's signing keys when the first token comes, and keeps them. Cloning is
+/// cheap; clones share keys.
+///
+/// ```
+/// # use entra_abstractions::Section;
+/// use entra_web_api::{Require, TokenValidator};
+///
+/// # let section = Section::new("AzureAd", serde_json::json!({
+/// #     "Instance": "https://login.microsoftonline.com/",
+/// #     "TenantId": "aaaabbbb-0000-cccc-1111-dddd2222eeee",
+/// #     "ClientId": "00001111-aaaa-2222-bbbb-3333cccc4444",
+/// # }));
+/// // Usually: settings.section("AzureAd")
+/// let validator = TokenValidator::from_section(&section)?;
+/// let every_route = validator.layer();
+/// let this_route = validator.require(Require::scope("access_as_user"));
+/// # let _ = (every_route, this_route);
+/// # Ok::<(), entra_abstractions::Misconfigured>(())
+/// ```
+#[doc(alias = "AddMicrosoftIdentityWebApi")]
+#[doc(alias = "JwtBearerHandler")]
+#[derive(Clone, Debug)]
+pub struct TokenValidator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: Rules,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    policies: BTreeMap<String, Require>,
+}
+
+impl TokenValidator {
+    /// The validator that a section such as `AzureAd` describes. No request is made here.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with every fault of the section and its path: the developer must act.
+    pub fn from_section(section: &Section) -> Result<Self, Misconfigured> {
+        Self::builder(section).build()
+    }
+
+    /// The same, with what a configuration file cannot say.
+    pub fn builder(section: &Section) -> TokenValidatorBuilder {
+        TokenValidatorBuilder::new(Config::read(section))
+    }
+
+    /// A validator configured in code, for the API of this app registration.
+    ///
+    /// ```
+    /// use entra_abstractions::{Authority, ClientId, TenantId};
+    /// use entra_web_api::TokenValidator;
+    ///
+    /// let tenant = TenantId::new("aaaabbbb-0000-cccc-1111-dddd2222eeee")?;
+    /// let authority = Authority::new("https://login.microsoftonline.com", tenant)?;
+    /// let client = ClientId::new("00001111-aaaa-2222-bbbb-3333cccc4444")?;
+    /// let validator = TokenValidator::for_client(authority, &client).audience("api://orders").build()?;
+    /// # let _ = validator;
+    /// # Ok::<(), entra_abstractions::Misconfigured>(())
+    /// ```
+    pub fn for_client(authority: Authority, client: &ClientId) -> TokenValidatorBuilder {
+        TokenValidatorBuilder::new(Ok(Config::new(authority, client)))
+    }
+
+    /// Validates a token, without the `Bearer` before it.
+    ///
+    /// # Errors
+    /// [`Denial::InvalidToken`] says what is wrong with it; [`Denial::Unavailable`] that the keys
+    /// to tell could not be fetched.
+    pub async fn validate(&self, token: &str) -> Result<AuthenticatedUser, Denial> {
+        let parsed = Token::parse(token)?;
+        let now = self.0.clock.now();
+        if let Some(answer) = self.check_with_keys_at_hand(&parsed, token, now) {
+            return answer;
+        }
+        self.0.rules.precheck(&Members::read(&parsed.payload()?).ok_or(NOT_JSON)?, seconds(now))?;
+        let metadata = self.0.keyring.with_key(&parsed.kid, now).await.map_err(Denial::Unavailable)?;
+        self.check(&parsed, token, &metadata, now)
+    }
+
+    /// Validates a token with the keys at hand: nothing is fetched and nobody waits. `None` where
+    /// that takes a key that is not there.
+    pub fn validate_now(&self, token: &str) -> Option<Result<AuthenticatedUser, Denial>> {
+        match Token::parse(token) {
+            Ok(parsed) => self.check_with_keys_at_hand(&parsed, token, self.0.clock.now()),
+            Err(flaw) => Some(Err(flaw.into())),
+        }
+    }
+
+    /// A tower layer that lets requests with a valid token in, and no other.
+    pub fn layer(&self) -> Protect {
+        Protect::new(self.clone())
+    }
+
+    /// A tower layer that lets requests in whose token fulfils a requirement.
+    #[doc(alias = "RequireAuthorization")]
+    pub fn require(&self, requirement: Require) -> Protect {
+        self.layer().require(requirement)
+    }
+
+    /// A tower layer for one of the policies that the builder was given.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is none of that name.
+    pub fn require_policy(&self, name: &str) -> Result<Protect, Misconfigured> {
+        if let Some(requirement) = self.0.policies.get(name) {
+            return Ok(self.require(requirement.clone()));
+        }
+        let known: Vec<_> = self.0.policies.keys().map(String::as_str).collect();
+        let fault = Misconfigured::new(format!("there is no policy \"{name}\""));
+        Err(match nearest(name, &known) {
+            Some(known) => fault.hint(format!("did you mean {known}?")),
+            None => fault.hint("name it with TokenValidator::builder(..).policy(..)"),
+        })
+    }
+
+    /// Whether this is the same validator, or a clone of it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn check_with_keys_at_hand(
+        &self,
+        parsed: &Token<'_>,
+        token: &str,
+        now: SystemTime,
+    ) -> Option<Result<AuthenticatedUser, Denial>> {
+        let guard = self.0.keyring.current();
+        let metadata = guard.as_ref()?;
+        self.0.keyring.renew_if_old(metadata, now);
+        metadata.keys.knows(&parsed.kid).then(|| self.check(parsed, token, metadata, now))
+    }
+
+    fn check(
+        &self,
+        parsed: &Token<'_>,
+        token: &str,
+        metadata: &Metadata,
+        now: SystemTime,
+    ) -> Result<AuthenticatedUser, Denial> {
+        let key = metadata.keys.verify(parsed)?;
+        let payload = parsed.payload()?;
+        let claims = Members::read(&payload).ok_or(NOT_JSON)?;
+        let granted = self.0.rules.check(&claims, key.issuer.as_deref(), metadata, seconds(now))?;
+        let tenant = claims.text("tid").and_then(|tid| TenantId::new(tid).ok()).ok_or(Flaw::Tenant)?;
+        let assertion =
+            UserAssertion::new(token).ok().ok_or(Flaw::Malformed("the token holds white space"))?;
+        let user = AuthenticatedUser::new(assertion, &claims, tenant, granted);
+        Ok(user(payload.into_boxed_str()))
+    }
+}
+
+fn seconds(now: SystemTime) -> i64 {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+const NOT_JSON: Flaw = Flaw::Malformed("the token's payload is not a JSON object with each member once");

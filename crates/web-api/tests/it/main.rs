@@ -1,0 +1,10 @@
+//! The validator over HTTP: keys as an authority serves them, requests as callers send them.
+
+#[cfg(test)]
+mod entra;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod layer;
