@@ -1,11 +1,10 @@
 //! A running emulator: the handle that a test holds.
 
+mod appsettings;
 mod builder;
 
 use std::fmt;
 use std::sync::Arc;
-
-use serde_json::json;
 
 use crate::clock::VirtualClock;
 use crate::directory::Directory;
@@ -165,27 +164,9 @@ impl Emulator {
         crate::mint::workload_assertion(self, subject)
     }
 
-    /// An `appsettings.json` for an application of the directory, without its secret.
+    /// An `appsettings.json` for an application of the directory, ready to paste: with its secret, which is test material.
     pub fn appsettings(&self, client: &str) -> String {
-        let directory = self.directory();
-        let client_id = directory.app(client).map_or(client, |app| &app.client_id);
-        let tenant = directory.tenants.first().map_or("", |tenant| &tenant.id);
-        let settings = json!({
-            "AzureAd": {
-                "Instance": format!("{}/", self.base_url),
-                "TenantId": tenant,
-                "ClientId": client_id,
-                "ClientCredentials": [{ "SourceType": "ClientSecret", "ClientSecret": "<its secret>" }],
-            },
-            "DownstreamApis": {
-                "Graph": {
-                    "BaseUrl": format!("{}/v1.0", self.base_url),
-                    "Scopes": ["https://graph.microsoft.com/.default"],
-                },
-                "Orders": { "BaseUrl": format!("{}/orders", self.base_url), "Scopes": ["api://orders/read"] },
-            },
-        });
-        format!("{settings:#}")
+        appsettings::write(&self.directory(), &self.base_url, client)
     }
 
     pub(crate) fn realm(&self) -> &Realm {

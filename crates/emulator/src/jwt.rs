@@ -47,10 +47,15 @@ impl<'a> Jws<'a> {
         self.claims.get(claim)?.as_str()
     }
 
-    /// A claim that is a time: a number, or (as one of Microsoft's libraries writes it) a number in quotes.
+    /// A claim that is a time: a number, with a fraction where MSAL Python writes it, in quotes where MSAL.NET does.
     pub(crate) fn seconds(&self, claim: &str) -> Option<i64> {
-        let value = self.claims.get(claim)?;
-        value.as_i64().or_else(|| value.as_str()?.parse().ok())
+        let written = match self.claims.get(claim)? {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.clone(),
+            _ => return None,
+        };
+        // The fraction is dropped as text: a float has no exact way to whole seconds.
+        written.split('.').next()?.parse().ok()
     }
 
     pub(crate) fn key_id(&self) -> Option<&str> {

@@ -118,7 +118,7 @@ fn introduce(emulator: &Emulator, options: &Options) -> anyhow::Result<()> {
     }
     let speaker = directory.apps.iter().find(|app| !app.secrets.is_empty());
     if let Some(app) = speaker {
-        say("\nappsettings.json (the secrets are in the directory: --print-directory)\n")?;
+        say("\nappsettings.json\n")?;
         say(&emulator.appsettings(&app.client_id))?;
     }
     if let Some([user, scopes]) = options.user_token.as_deref() {

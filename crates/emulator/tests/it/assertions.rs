@@ -62,6 +62,7 @@ async fn claims_are_taken_in_every_spelling_that_real_clients_use() {
             "aud",
             json!(format!("{}/oauth2/v2.0/token/", kit.emulator.authority("contoso.example"))),
         ),
+        with(claims.clone(), "exp", json!(1_900_000_000.25)),
         with(claims.clone(), "jti", Value::Null),
         with(claims.clone(), "iat", json!(claims["nbf"])),
     ] {

@@ -56,4 +56,8 @@ async fn an_appsettings_file_is_ready_to_paste() {
     let settings: serde_json::Value = serde_json::from_str(&kit.emulator.appsettings("shop-api")).unwrap();
     assert_eq!(settings["AzureAd"]["Instance"], format!("{}/", kit.emulator.base_url()));
     assert_eq!(settings["AzureAd"]["ClientId"], entra_emulator::ids::API);
+    assert_eq!(settings["AzureAd"]["ClientCredentials"][0]["ClientSecret"], entra_emulator::ids::API_SECRET);
+    assert_eq!(settings["DownstreamApis"]["Orders"]["Scopes"][0], "api://orders/.default");
+    let agent: serde_json::Value = serde_json::from_str(&kit.emulator.appsettings("agent-one")).unwrap();
+    assert_eq!(agent["AzureAd"].get("ClientCredentials"), None);
 }
