@@ -72,8 +72,12 @@ fn may_depend(from: &Crate, to: &Crate, is_dev: bool) -> bool {
     if APART.contains(&from.name()) {
         return false;
     }
-    if !from.is_product() || ABOVE_ALL.contains(&from.name()) {
-        return is_library(to.name()) || to.name() == "emulator";
+    let to_product = to.is_product() && (is_library(to.name()) || to.name() == "emulator");
+    if ABOVE_ALL.contains(&from.name()) {
+        return to_product || !to.is_product(); // the demo plays the examples
+    }
+    if !from.is_product() {
+        return to_product;
     }
     if is_dev && from.package == to.package {
         return true; // how the tests of a crate turn on a feature of it

@@ -56,7 +56,9 @@ impl Answer<'_> {
             Some(_) => return unusable("an answer with a token of another type than was asked for"),
             None => return unusable("an answer without a token type"),
         }
-        let Some(access_token) = success.access_token.filter(|token| !token.trim().is_empty()) else {
+        // RFC 6750 section 2.1: a token is printable ASCII. What is not could break out of its header.
+        let is_token = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let Some(access_token) = success.access_token.filter(is_token) else {
             return unusable("an answer without an access token");
         };
         let after = |seconds: f64| {
@@ -205,12 +207,12 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D:
 /// `client_info` is base64url JSON with the account's `uid` and `utid`.
 fn account(client_info: &str) -> Option<AccountId> {
     #[derive(Deserialize)]
-    struct ClientInfo {
+    struct Holder {
         uid: String,
         utid: String,
     }
     let bytes = URL_SAFE_NO_PAD.decode(client_info.trim_end_matches('=')).ok()?;
-    let info: ClientInfo = parse(&bytes)?;
+    let info: Holder = parse(&bytes)?;
     AccountId::new(&info.uid, &info.utid).ok()
 }
 

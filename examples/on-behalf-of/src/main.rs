@@ -5,7 +5,7 @@ use entra_settings::Settings;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
-    let app = example_web_api::app(&Settings::load()?)?;
+    let app = example_on_behalf_of::app(&Settings::load()?)?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:5000").await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     axum::serve(listener, app).await?;
