@@ -24,7 +24,10 @@ pub(crate) fn answer(asking: &Asking<'_>) -> Result<Value, Refusal> {
     };
     // A code is for what was asked at /authorize; the client may narrow it here.
     let written = asking.field("scope").unwrap_or(&code.sign_in.scope);
-    let asked = scope::read(written, directory, tenant)?;
+    let mut asked = scope::read(written, directory, tenant)?;
+    // What the sign-in itself was for stays settled: some clients name only the resource here.
+    let begun = scope::read(&code.sign_in.scope, directory, tenant)?;
+    (asked.openid, asked.offline) = (asked.openid || begun.openid, asked.offline || begun.offline);
     SignedIn { tenant, user, contexts: code.sign_in.contexts, nonce: code.nonce, since: code.sign_in.since }
         .answer(asking, written, &asked)
 }

@@ -111,6 +111,17 @@ async fn a_user_signs_in_and_the_code_becomes_tokens() {
 }
 
 #[tokio::test]
+async fn a_redemption_that_names_only_the_resource_keeps_what_the_sign_in_was_for() {
+    let kit = Kit::new();
+    let narrow = |scope: &'static str| [("scope", scope)];
+    let whole = redeem(&kit, &code(&kit, &[]).await, &narrow("api://orders/read")).await.json();
+    assert!(whole["refresh_token"].is_string() && whole["id_token"].is_string(), "{whole}");
+    let bare = code(&kit, &narrow("api://orders/read")).await;
+    let bare = redeem(&kit, &bare, &narrow("api://orders/read")).await.json();
+    assert!(bare["refresh_token"].is_null() && bare["id_token"].is_null(), "{bare}");
+}
+
+#[tokio::test]
 async fn without_a_hint_the_first_person_signs_in_and_common_finds_the_tenant() {
     let kit = Kit::new();
     let first = redeem(&kit, &code(&kit, &[]).await, &[]).await;
