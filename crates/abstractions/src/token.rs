@@ -56,6 +56,8 @@ impl AccessToken {
         let mut header = HeaderValue::from_str(line.expose())
             .map_err(|error| Misconfigured::new("the access token cannot be a header").with_source(error))?;
         header.set_sensitive(true);
+        // The first clone puts the text behind a count, once; from then on a clone is one increment.
+        drop(header.clone());
         Ok(Self(Arc::new(Inner {
             secret,
             header,

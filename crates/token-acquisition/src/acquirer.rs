@@ -163,44 +163,45 @@ impl TokenAcquirer {
             Cached::Fresh(token) => Acquiring::ready(Ok(token)),
             Cached::Aging(token, due) => {
                 if due {
-                    self.refresh_behind(request);
+                    drop(self.refresh_behind(request));
                 }
                 Acquiring::ready(Ok(token))
             }
-            // A try failed a moment ago and the next is not due: the token is valid, so it serves.
-            Cached::Last(token, false) if !self.is_flying(request) => Acquiring::ready(Ok(token)),
-            Cached::Last(token, _) => self.fly(request, Purpose::Refresh, Some(token)),
-            Cached::Missing => self.fly(request, Purpose::Fetch, None),
+            Cached::Last(token, due) => self.wait_or_serve(request, token, due),
+            Cached::Missing => self.fly(request),
         }
     }
 
     #[cold]
-    fn fly(
-        &self,
-        request: &TokenRequest,
-        purpose: Purpose,
-        at_hand: Option<AccessToken>,
-    ) -> Acquiring<'static> {
+    fn fly(&self, request: &TokenRequest) -> Acquiring<'static> {
         let plan = match self.plan(request) {
             Ok(plan) => plan,
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
         let engine = self.clone();
-        Acquiring::fetching(async move {
-            let result = engine.board(plan, purpose).arrive().await;
-            match at_hand {
-                Some(token) => result.or_else(|error| or_if_still_valid(token, error)),
-                None => result,
-            }
-        })
+        Acquiring::fetching(async move { engine.board(plan, Purpose::Fetch).arrive().await })
+    }
+
+    /// The last minute: a flight that is due begins at once, so that whoever asks in the same moment
+    /// finds it in the air. Where none is, a try failed a moment ago: the token is valid, so it serves.
+    #[cold]
+    fn wait_or_serve(&self, request: &TokenRequest, token: AccessToken, due: bool) -> Acquiring<'static> {
+        let flight = if due { self.refresh_behind(request) } else { self.flight(request) };
+        match flight {
+            Some(flight) => Acquiring::fetching(async move {
+                flight.arrive().await.or_else(|error| or_if_still_valid(token, error))
+            }),
+            None => Acquiring::ready(Ok(token)),
+        }
     }
 
     pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
         Plan::new(key_of(&self.0.identity, request)?, request)
     }
 
-    fn is_flying(&self, request: &TokenRequest) -> bool {
-        self.plan(request).is_ok_and(|plan| self.0.shared.flights.is_active(&destination(&plan)))
+    /// The flight that is in the air for this request.
+    fn flight(&self, request: &TokenRequest) -> Option<Boarded> {
+        self.0.shared.flights.join(&destination(&self.plan(request).ok()?))
     }
 
     fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
@@ -208,12 +209,11 @@ impl TokenAcquirer {
         self.0.shared.flights.board(destination(&plan), move || fetch(engine, plan, purpose))
     }
 
-    /// Starts a flight that nobody waits for. Without a runtime there is nothing to start it on;
+    /// Starts a flight that nobody need wait for. Without a runtime there is nothing to start it on;
     /// the token at hand is good, so nothing is lost.
-    fn refresh_behind(&self, request: &TokenRequest) {
-        if let (Ok(plan), Ok(_runtime)) = (self.plan(request), Handle::try_current()) {
-            self.board(plan, Purpose::Refresh);
-        }
+    fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
+        let _runtime = Handle::try_current().ok()?;
+        Some(self.board(self.plan(request).ok()?, Purpose::Refresh))
     }
 
     pub(crate) fn identity(&self) -> &Arc<Identity> {
@@ -255,10 +255,15 @@ fn destination(plan: &Plan) -> Destination {
 }
 
 /// A good token is never thrown away because the next one cannot be had: not when Entra is away,
-/// and not when the application's own credential is refused. That the user must act, they learn.
+/// and not when the application's own credential is refused, or cannot be read. That the user must
+/// act, they learn.
 fn or_if_still_valid(token: AccessToken, error: TokenError) -> Result<AccessToken, TokenError> {
-    let own_fault = error.exchange().and_then(entra_abstractions::Exchange::error) == Some("invalid_client");
-    if error.is_unavailable() || own_fault { Ok(token) } else { Err(error) }
+    let serves = match &error {
+        TokenError::Unavailable(_) | TokenError::Misconfigured(_) => true,
+        TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_client"),
+        _ => false,
+    };
+    if serves { Ok(token) } else { Err(error) }
 }
 
 impl AcquireToken for TokenAcquirer {

@@ -112,13 +112,17 @@ impl Cache {
             self.pauses.set(key, now + wait, error.clone(), now);
         }
         let tokens = self.tokens.pin();
-        let over = matches!(error, TokenError::InteractionRequired(_))
-            || error.exchange().and_then(entra_abstractions::Exchange::error) == Some("invalid_grant");
+        let over = match error {
+            TokenError::InteractionRequired(_) => true,
+            TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_grant"),
+            // What Entra's loop breaker throttles is called an invalid_grant, too.
+            _ => false,
+        };
         if over {
             if let Some(entry) = tokens.remove(key) {
                 self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
             }
-        } else if let Some(entry) = tokens.get(key) {
+        } else if let Some(entry) = tokens.get(key).filter(|entry| entry.age(now) != Age::Ended) {
             entry.back_off(now, retry_after);
             tracing::warn!(%error, left = ?entry.left(now), "the next token cannot be had; the one at hand is served on");
         }

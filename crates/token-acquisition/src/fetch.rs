@@ -47,7 +47,7 @@ pub(crate) async fn fetch(
     if let Some(error) = cache.paused(&plan.key) {
         return Err(error);
     }
-    let granted = match grant(&engine, &plan).await {
+    let granted = match grant(&engine, &plan).await.map_err(|error| in_leg(&engine, &plan, error)) {
         Ok(granted) => granted,
         Err(error) => {
             tracing::debug!(grant = ?error.exchange().map(Exchange::grant), correlation_id = %plan.correlation_id, "no token");
@@ -55,6 +55,10 @@ pub(crate) async fn fetch(
             return Err(error);
         }
     };
+    // A challenge that was met meanwhile left the better token.
+    if let (false, Cached::Fresh(token)) = (plan.is_write_only(), cache.get(&plan.key.as_ref())) {
+        return Ok(token);
+    }
     keep(&engine, &plan, granted)
 }
 
@@ -94,20 +98,32 @@ async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Re
     let exchange = TokenRequest::as_app(Scopes::try_from(TOKEN_EXCHANGE_SCOPE)?)
         .tenant(plan.tenant.clone())
         .correlation_id(plan.correlation_id);
-    let client = engine.identity().client.clone();
-    let credential = engine
-        .acquire_detached(&exchange)
-        .await
-        .map_err(|error| error.in_leg(format!("leg two: agent {client} asks to stand in for its user")))?;
+    let credential = engine.acquire_detached(&exchange).await?;
     let mut form = Form::default();
     UserFederated { credential: credential.secret(), user, scopes: &plan.scopes }.write(&mut form);
     let hint = match user {
         AgentUser::Upn(name) => format!("upn:{}", name.as_str()),
         AgentUser::ObjectId(id) => format!("oid:{id}@{}", plan.tenant),
     };
-    post(engine, plan, UserFederated::NAME, form, Some(hint))
-        .await
-        .map_err(|error| error.in_leg(format!("leg three: agent {client} becomes its user")))
+    post(engine, plan, UserFederated::NAME, form, Some(hint)).await
+}
+
+/// Says which leg of an agent's exchange failed, and for whom. A leg before it has said so itself.
+fn in_leg(engine: &TokenAcquirer, plan: &Plan, error: TokenError) -> TokenError {
+    let client = &engine.identity().client;
+    if client == engine.application().client_id() {
+        return error;
+    }
+    error.in_leg(match &plan.grant {
+        Grant::ClientCredentials if plan.scopes.as_str() == TOKEN_EXCHANGE_SCOPE => {
+            format!("leg two: agent {client} asks to stand in for its user")
+        }
+        Grant::ClientCredentials => format!("leg two: agent {client} asks for its own token"),
+        Grant::OnBehalfOf(_) | Grant::Account(_) => {
+            format!("leg two: agent {client} asks on behalf of a user")
+        }
+        Grant::AgentUser(_) => format!("leg three: agent {client} becomes its user"),
+    })
 }
 
 async fn renew(
@@ -119,10 +135,10 @@ async fn renew(
     let mut form = Form::default();
     RefreshToken { token: record.token(), scopes: &plan.scopes }.write(&mut form);
     let result = post(engine, plan, RefreshToken::NAME, form, account.map(routing_hint)).await;
-    // With a claims challenge the user must do more, but the refresh token itself is still good.
+    // Where consent or a further check is missing the refresh token itself is still good, for other
+    // APIs at once and for this one afterwards. Of a dead one Entra says so.
     if let Err(TokenError::InteractionRequired(error)) = &result
-        && error.claims().is_none()
-        && error.exchange().error() == Some("invalid_grant")
+        && matches!(error.exchange().suberror(), Some("bad_token" | "token_expired"))
     {
         engine.refresh_tokens().remove(&plan.key, record);
     }

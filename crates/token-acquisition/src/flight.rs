@@ -62,8 +62,9 @@ impl Flights {
         Boarded(receiver)
     }
 
-    pub(crate) fn is_active(&self, to: &Destination) -> bool {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).contains_key(to)
+    /// Joins the flight to this destination, if one is in the air.
+    pub(crate) fn join(&self, to: &Destination) -> Option<Boarded> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).get(to).cloned().map(Boarded)
     }
 
     /// Waits until nothing is in the air.

@@ -38,6 +38,7 @@ const TABLE: &[(u32, &str)] = &[
     (50020, "the user comes from another tenant and is no guest here: ask the user's own tenant"),
     (50033, "a passing fault of Entra: try again"),
     (50034, "the user does not exist in this tenant: check the user and the tenant"),
+    (50057, "the user's account is disabled: an administrator must enable it"),
     (50059, "no tenant could be found: configure TenantId"),
     (50074, "the user must pass strong authentication: send them to sign in"),
     (50076, "the user must pass multi-factor authentication: send them to sign in with the claims"),
@@ -50,6 +51,7 @@ const TABLE: &[(u32, &str)] = &[
     (51004, "the user account does not exist in this tenant: ask the user's own tenant"),
     (53000, "a conditional access policy wants a compliant device: this is the policy owner's to change"),
     (53003, "a conditional access policy blocks the token: this is the policy owner's to change"),
+    (54005, "the code was redeemed before: a code serves once, so send the user to sign in again"),
     (65001, "nobody has consented to these scopes: ask the user, or an administrator, for consent"),
     (65005, "the application asks for an API that its registration does not list: add the permission there"),
     (70003, "Entra does not support this grant for the application"),
@@ -75,6 +77,10 @@ const TABLE: &[(u32, &str)] = &[
     (500_131, "the user's token was issued for another API: its audience must be this application"),
     (500_133, "the user's token is outside its time range: it has expired, or a clock is wrong"),
     (501_051, "the application is not assigned to the API's roles: assign it in the enterprise application"),
+    (
+        501_481,
+        "the code's verifier is not the one that the sign-in was begun with: keep it for the session of the same browser",
+    ),
     (650_052, "the tenant lacks the service behind this API: its administrator must subscribe to it"),
     (650_056, "the application's registration lacks a permission it asks for: add it there"),
     (

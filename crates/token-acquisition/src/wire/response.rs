@@ -57,7 +57,8 @@ impl Answer<'_> {
             None => return unusable("an answer without a token type"),
         }
         // RFC 6750 section 2.1: a token is printable ASCII. What is not could break out of its header.
-        let is_token = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_token =
+            |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         let Some(access_token) = success.access_token.filter(is_token) else {
             return unusable("an answer without an access token");
         };
