@@ -1,0 +1,14 @@
+//! Agents through the public API, against an Entra on loopback that shares no code with them.
+
+#[cfg(test)]
+mod agent_user;
+#[cfg(test)]
+mod autonomous;
+#[cfg(test)]
+mod concurrency;
+#[cfg(test)]
+mod interactive;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod secrecy;

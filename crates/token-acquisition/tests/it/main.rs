@@ -1,0 +1,28 @@
+//! The engine through its public API, against an Entra on loopback that shares no code with it.
+
+#[cfg(test)]
+mod allocations;
+#[cfg(test)]
+mod concurrency;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod freshness;
+#[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod static_stability;
+#[cfg(test)]
+mod wiretap;

@@ -1,0 +1,195 @@
+//! The steps of a story: what is asked, and what happens between two questions.
+
+use std::fs;
+
+use entra_abstractions::{
+    AccessToken, AccountId, AcquireToken, Claims, CorrelationId, Parameter, Place, Secret, TenantId,
+    TokenError, TokenRequest, UserAssertion,
+};
+use entra_emulator::{Consent, Directory, Fault, ids};
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Stage;
+use crate::kit::{claims, scopes, who};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Step {
+    /// The application asks for itself.
+    AsApp(Asked),
+    /// It asks on behalf of this user, whose token is made now and kept for later steps.
+    OnBehalfOf(Asked),
+    /// It asks for a user who signed in.
+    ForAccount(Asked),
+    /// A user signs in: a code is redeemed.
+    SignIn(Asked),
+    /// A refresh token that another library got is taken over.
+    TakeOver(Asked),
+    /// Both clocks go on, by seconds.
+    Advance(u64),
+    Consent(Consent),
+    /// Whether the application's secrets are right.
+    SecretsWork(bool),
+    EndSessions(String),
+    /// A file of the folder is replaced by a new assertion.
+    NewAssertion(String),
+    Remove(String),
+    Faults(Vec<Fault>),
+    /// Entra is well again.
+    FaultsEnd,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    scopes: String,
+    #[serde(default)]
+    user: String,
+    /// Which of the user's tokens: another number is another token.
+    #[serde(default)]
+    token: u32,
+    /// An authentication context that the user has earned.
+    context: Option<String>,
+    tenant: Option<String>,
+    claims: Option<Value>,
+    #[serde(default)]
+    force_refresh: bool,
+    #[serde(default)]
+    query: Map<String, Value>,
+    /// So many callers at once.
+    #[serde(default = "one")]
+    callers: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// The id under which every step asks: recordings do not differ by it.
+const CORRELATION_ID: &str = "0c0ffee0-0000-4000-8000-000000000001";
+
+impl Stage {
+    /// Takes a step; for a question, what came of it, each different answer once.
+    pub(super) async fn take(&self, step: &Step) -> Vec<Value> {
+        let emulator = &self.kit.emulator;
+        match step {
+            Step::AsApp(asked) => return self.ask(asked, TokenRequest::as_app(scopes(&asked.scopes))).await,
+            Step::OnBehalfOf(asked) => {
+                let user = self.caller(asked);
+                return self.ask(asked, TokenRequest::on_behalf_of(scopes(&asked.scopes), &user)).await;
+            }
+            Step::ForAccount(asked) => {
+                let object_id = emulator.directory().user(&asked.user).unwrap().object_id.clone();
+                let account = AccountId::new(&object_id, ids::TENANT).unwrap();
+                return self.ask(asked, TokenRequest::for_account(scopes(&asked.scopes), account)).await;
+            }
+            Step::SignIn(asked) => {
+                let (code, verifier) = self.kit.code(&asked.user, &asked.scopes).await;
+                self.watch.secret(&code);
+                self.watch.secret(verifier);
+                let code = entra_token_acquisition::AuthorizationCode::new(
+                    code,
+                    crate::kit::CALLBACK,
+                    scopes(&asked.scopes),
+                )
+                .verifier(verifier);
+                self.watch.tell(&code);
+                let signed_in = self.tokens.redeem_code(code).await;
+                self.watch.tell(&signed_in);
+                return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
+            }
+            Step::TakeOver(asked) => {
+                let token = self.kit.foreign_refresh_token(&asked.user, &asked.scopes).await;
+                self.watch.secret(&token);
+                let signed_in =
+                    self.tokens.redeem_refresh_token(Secret::new(token), scopes(&asked.scopes)).await;
+                self.watch.tell(&signed_in);
+                return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
+            }
+            Step::Advance(seconds) => self.kit.advance(*seconds),
+            Step::Consent(consent) => emulator.edit(|directory| directory.consents.push(consent.clone())),
+            Step::SecretsWork(work) => emulator.edit(|directory| {
+                for (app, ready_made) in directory.apps.iter_mut().zip(Directory::default().apps) {
+                    app.secrets = if *work { ready_made.secrets } else { Vec::new() };
+                }
+            }),
+            Step::EndSessions(user) => emulator.end_sessions(user),
+            Step::NewAssertion(file) => {
+                let assertion = emulator.workload_assertion(ids::WORKLOAD_SUBJECT);
+                self.watch.secret(&assertion);
+                fs::write(self.folder.path().join(file), assertion).unwrap();
+            }
+            Step::Remove(file) => fs::remove_file(self.folder.path().join(file)).unwrap(),
+            Step::Faults(faults) => faults.iter().for_each(|fault| emulator.faults().add(fault.clone())),
+            Step::FaultsEnd => emulator.faults().clear(),
+        }
+        Vec::new()
+    }
+
+    async fn ask(&self, asked: &Asked, mut request: TokenRequest) -> Vec<Value> {
+        request.correlation_id = Some(CorrelationId::parse(CORRELATION_ID).unwrap());
+        request.tenant = asked.tenant.as_ref().map(|tenant| TenantId::new(tenant).unwrap());
+        request.claims = asked.claims.as_ref().map(|claims| Claims::new(&claims.to_string()).unwrap());
+        request.force_refresh = asked.force_refresh;
+        for (name, value) in &asked.query {
+            request.parameters.push(Parameter::shaping(Place::Query, name, value.as_str().unwrap()));
+        }
+        self.watch.tell(&request);
+        let answers = join_all((0..asked.callers).map(|_| self.tokens.acquire(&request))).await;
+        let mut seen: Vec<Value> = answers.into_iter().map(|answer| self.seen(answer)).collect();
+        seen.dedup();
+        seen
+    }
+
+    fn caller(&self, asked: &Asked) -> UserAssertion {
+        let scope = format!("api://{}/access_as_user", ids::API);
+        let mut callers = self.callers.lock().unwrap();
+        let token = callers.entry((asked.user.clone(), asked.token)).or_insert_with(|| {
+            let mint = self.kit.emulator.mint().user(&asked.user).scopes(&scope);
+            match &asked.context {
+                Some(context) => mint.claim("acrs", vec![context.as_str()]).build(),
+                None => mint.build(),
+            }
+        });
+        self.watch.secret(token);
+        UserAssertion::new(token.as_str()).unwrap()
+    }
+
+    /// An answer, as far as it is the same in every play.
+    fn seen(&self, answer: Result<AccessToken, TokenError>) -> Value {
+        self.watch.tell(&answer);
+        match answer {
+            Ok(token) => {
+                self.watch.secret(token.secret().expose());
+                token.id_token().into_iter().for_each(|token| self.watch.secret(token.expose()));
+                let mut kept = claims(&token);
+                let told = ["aud", "appid", "azp", "oid", "tid", "scp", "roles", "xms_cc", "acrs"];
+                kept.as_object_mut().unwrap().retain(|name, _| told.contains(&name.as_str()));
+                let issued = claims(&token)["exp"].as_i64().unwrap() - 3_599 - self.began;
+                kept["issued_after"] = json!(issued);
+                json!({ "token": kept })
+            }
+            Err(error) => {
+                self.watch.tell_error(&error);
+                let text = without_trace_id(&error.to_string())
+                    .replace(self.folder.path().to_str().unwrap(), "{folder}");
+                let mut told = json!({ "who": who(&error), "says": text });
+                if let Some(challenge) = error.challenge() {
+                    told["claims"] = json!(challenge.claims().map(Claims::as_str));
+                    told["challenge"] = json!(challenge.to_challenge().to_string());
+                }
+                json!({ "error": told })
+            }
+        }
+    }
+}
+
+/// Entra makes another one each time.
+fn without_trace_id(text: &str) -> String {
+    match text.split_once(", trace id ") {
+        Some((before, after)) => format!("{before}, trace id ..{}", after.get(36..).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
