@@ -46,8 +46,9 @@ def code():
         TENANT, API, answer["code"], redirect, client_secret=setting["api_secret"], **EMULATOR
     )
     check(credential.get_token(scope).token, oid=setting["user_id"], scp="access_as_user")
-    # The second is for another resource, so it takes the refresh token.
-    check(credential.get_token(USER_SCOPE).token, oid=setting["user_id"], scp="User.Read")
+    # A claims challenge passes its cache, so that the refresh token is taken.
+    challenge = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}'
+    check(credential.get_token(scope, claims=challenge).token, oid=setting["user_id"], scp="access_as_user")
 
 
 def wrong_secret():
