@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
-    cache::{Cache, Cached, Identity, Statistics},
+    cache::{Cache, Cached, Identity, Statistics, is_over},
     credential::CredentialChain,
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
@@ -258,12 +258,7 @@ fn destination(plan: &Plan) -> Destination {
 /// and not when the application's own credential is refused, or cannot be read. That the user must
 /// act, they learn.
 fn or_if_still_valid(token: AccessToken, error: TokenError) -> Result<AccessToken, TokenError> {
-    let serves = match &error {
-        TokenError::Unavailable(_) | TokenError::Misconfigured(_) => true,
-        TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_client"),
-        _ => false,
-    };
-    if serves { Ok(token) } else { Err(error) }
+    if is_over(&error) { Err(error) } else { Ok(token) }
 }
 
 impl AcquireToken for TokenAcquirer {

@@ -23,6 +23,8 @@ pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
 use pause::Pauses;
 pub(crate) use window::{Age, Window};
 
+use crate::wire::ASSERTION_ENDED;
+
 /// What the cache has for a key.
 #[derive(Debug)]
 pub(crate) enum Cached {
@@ -112,13 +114,7 @@ impl Cache {
             self.pauses.set(key, now + wait, error.clone(), now);
         }
         let tokens = self.tokens.pin();
-        let over = match error {
-            TokenError::InteractionRequired(_) => true,
-            TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_grant"),
-            // What Entra's loop breaker throttles is called an invalid_grant, too.
-            _ => false,
-        };
-        if over {
+        if is_over(error) {
             if let Some(entry) = tokens.remove(key) {
                 self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
             }
@@ -176,6 +172,17 @@ impl Cache {
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+}
+
+/// Whether an error says that the token at hand is over, too: that the user must act, or that the
+/// grant no longer stands. Whatever else went wrong is no reason to let go of a valid token.
+pub(crate) fn is_over(error: &TokenError) -> bool {
+    match error {
+        // That the token ended with which the user called says nothing of the one it became.
+        TokenError::InteractionRequired(error) => !error.exchange().aadsts().contains(&ASSERTION_ENDED),
+        TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_grant"),
+        _ => false,
     }
 }
 

@@ -89,7 +89,10 @@ async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Re
     let record = engine.refresh_tokens().get(&plan.key).filter(|_| !plan.force_refresh);
     if let Some(record) = record {
         match renew(engine, plan, &record, record.account()).await {
-            Err(TokenError::InteractionRequired(error)) if error.claims().is_none() => {
+            // What needs consent or a further check needs it by federation, too.
+            Err(TokenError::InteractionRequired(error))
+                if error.claims().is_none() && !error.is_consent_required() =>
+            {
                 tracing::debug!(correlation_id = %plan.correlation_id, "the refresh token is refused; federating again");
             }
             settled => return settled,

@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::http::read_capped;
 
+pub(crate) use aadsts::ASSERTION_ENDED;
 pub(crate) use form::Form;
 pub(crate) use response::Granted;
 pub(crate) use retry::RetryDelay;

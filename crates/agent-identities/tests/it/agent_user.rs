@@ -232,3 +232,35 @@ async fn a_strangers_user_is_refused() {
     let other = other.with_agent_user(ids::OTHER_AGENT, ids::AGENT_USER_UPN);
     assert_eq!(tokens.acquire(&other).await.unwrap_err().exchange().unwrap().aadsts(), [50_000]);
 }
+
+#[tokio::test]
+async fn what_needs_consent_needs_it_by_federation_too() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    let payroll = as_user("api://payroll/read", ids::AGENT_USER_UPN);
+    tokens.acquire(&as_user(GRAPH, ids::AGENT_USER_UPN)).await.unwrap();
+    kit.emulator.log().clear();
+    for _ in 0..2 {
+        assert!(tokens.acquire(&payroll).await.unwrap_err().challenge().unwrap().is_consent_required());
+        assert_eq!(kit.legs(), ["refresh token"]);
+    }
+    let consent = entra_emulator::Consent::scopes("assistant-blueprint", "payroll", ["read"]);
+    kit.emulator.edit(|directory| directory.consents.push(consent));
+    tokens.acquire(&payroll).await.unwrap();
+    assert_eq!(kit.legs(), ["refresh token"]);
+}
+
+#[tokio::test]
+async fn a_throttled_user_stops_no_other() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    kit.emulator.faults().add(Fault::throttle(std::time::Duration::from_secs(60)).grant(Grant::UserFic));
+    let first = as_user(GRAPH, ids::AGENT_USER_UPN);
+    assert!(tokens.acquire(&first).await.unwrap_err().is_unavailable());
+    tokens.acquire(&as_user(GRAPH, SECOND_USER_UPN)).await.unwrap();
+    tokens.acquire(&as_user(READ, ids::AGENT_USER_UPN)).await.unwrap();
+    kit.emulator.log().clear();
+    let error = tokens.acquire(&first).await.unwrap_err();
+    assert!(error.is_unavailable() && error.exchange().unwrap().leg().is_some(), "{error}");
+    assert_eq!(kit.legs().len(), 0);
+}

@@ -1,10 +1,14 @@
-//! What Entra's error numbers mean: cause and next step. They explain and nothing else; what the
-//! program does is decided by `error`, `suberror` and the status, as Microsoft advises.
+//! What Entra's error numbers mean: cause and next step. They explain; what the program does is
+//! decided by `error`, `suberror` and the status, as Microsoft advises, with the two exceptions here.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
-/// Too many identical requests: Entra's loop breaker. The one number that decides, because it
-/// comes as an `invalid_grant` that no user can mend.
+/// Too many identical requests: Entra's loop breaker. A number that decides, because it comes as an
+/// `invalid_grant` that no user can mend.
 pub(super) const LOOP_DETECTED: u32 = 50196;
+
+/// The user's token, presented on their behalf, has ended. A number that decides, because nothing
+/// else tells it from a user who may no longer.
+pub(crate) const ASSERTION_ENDED: u32 = 500_133;
 
 /// The cause and the next step, for the first number that is known.
 pub(super) fn explain(numbers: &[u32]) -> Option<&'static str> {

@@ -148,6 +148,29 @@ async fn a_provider_is_asked_once_for_each_request_to_entra() {
     assert_eq!(*seen.token_endpoint, format!("{}/oauth2/v2.0/token", kit.emulator.authority(ids::TENANT)));
 }
 
+/// A provider with a bug.
+#[derive(Debug)]
+struct Broken(AtomicUsize);
+
+#[async_trait]
+impl ProvideAssertion for Broken {
+    async fn assertion(&self, _: &AssertionContext) -> Result<SignedAssertion, TokenError> {
+        panic!("asked {} times", self.0.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_breaks_off_leaves_the_engine_whole() {
+    let kit = Kit::new();
+    let provider = Arc::new(Broken(AtomicUsize::new(0)));
+    let tokens = kit.acquirer(kit.client(ids::DAEMON).assertion_provider(Arc::clone(&provider) as Arc<_>));
+    for calls in 1..3 {
+        let error = tokens.acquire(&as_app(ORDERS)).await.unwrap_err();
+        assert_eq!((who(&error), provider.0.load(Ordering::Relaxed)), ("nobody", calls), "{error}");
+        tokens.settled().await;
+    }
+}
+
 #[tokio::test]
 async fn a_provider_is_named_in_the_configuration() {
     let kit = Kit::new();

@@ -7,6 +7,8 @@ mod concurrency;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod freshness;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use entra_abstractions::{AcquireToken, Claims, TokenRequest};
+use entra_abstractions::{AcquireToken, Claims, TokenRequest, UserAssertion};
 use entra_emulator::{Directory, Fault, ids};
 
 use crate::kit::{Kit, ORDERS, READ, as_app, at_once, scopes, who};
@@ -121,12 +121,14 @@ async fn in_its_last_minute_a_token_is_the_second_choice() {
     let new = tokens.acquire(&as_app(ORDERS)).await.unwrap();
     assert_ne!(new.secret(), old.secret());
 
-    let outages: [fn() -> Fault; 5] = [
+    let outages: [fn() -> Fault; 7] = [
         || Fault::status(503),
         || Fault::status(429),
         || Fault::throttle(Duration::from_secs(600)),
         Fault::reset,
         || Fault::refuse(7_000_215, "invalid_client"),
+        || Fault::refuse(700_016, "unauthorized_client"),
+        || Fault::refuse(53_003, "access_denied"),
     ];
     for outage in outages {
         kit.emulator.faults().clear();
@@ -256,6 +258,25 @@ async fn a_challenge_behind_a_good_token_removes_it() {
     tokens.settled().await;
     let error = tokens.acquire(&request).await.unwrap_err();
     assert_eq!(error.challenge().unwrap().claims(), Some(&Claims::new(claims).unwrap()));
+}
+
+#[tokio::test]
+async fn a_token_outlives_the_one_it_was_exchanged_for() {
+    let kit = Kit::new();
+    let tokens = kit.api();
+    let scope = format!("api://{}/access_as_user", ids::API);
+    let caller =
+        kit.emulator.mint().user("alice").scopes(&scope).lifetime(Duration::from_secs(2_700)).build();
+    let request = TokenRequest::on_behalf_of(scopes(READ), &UserAssertion::new(caller).unwrap());
+    let old = tokens.acquire(&request).await.unwrap();
+    for seconds in [AGING, 60, LAST - AGING - 60, 20] {
+        kit.advance(seconds);
+        assert_eq!(tokens.acquire(&request).await.unwrap().secret(), old.secret());
+        tokens.settled().await;
+    }
+    assert!(kit.count() > 1, "it was tried");
+    kit.advance(ENDED - LAST);
+    assert_eq!(tokens.acquire(&request).await.unwrap_err().exchange().unwrap().aadsts(), [500_133]);
 }
 
 /// A caller every ten seconds, for an application and for a user who signed in.

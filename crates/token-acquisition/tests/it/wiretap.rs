@@ -33,7 +33,12 @@ impl Wiretap {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let script: Vec<Does> = script.into_iter().collect();
+        // An answer may name the server itself.
+        let own = |does| match does {
+            Does::Answers(answer) => Does::Answers(answer.replace("{url}", &url)),
+            other => other,
+        };
+        let script: Vec<Does> = script.into_iter().map(own).collect();
         let kept = Arc::clone(&heard);
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -98,10 +103,8 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
 }
 
 pub(crate) fn reply(status: &str, headers: &str, body: &str) -> Does {
-    let length = body.len();
-    Does::Answers(format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
-    ))
+    // The connection's end is the body's: an answer that names the server has no length before.
+    Does::Answers(format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n{body}"))
 }
 
 pub(crate) fn json(body: &str) -> Does {
