@@ -1,12 +1,17 @@
 //! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use entra_abstractions::{
-    AccessToken, AcquireToken, Acquiring, AgentId, Misconfigured, ProvideAssertion, Secret, TenantId,
-    TokenError, TokenRequest,
+    AccessToken, AcquireToken, Acquiring, AgentId, Exchange, Misconfigured, ProvideAssertion, Secret,
+    TenantId, TokenError, TokenRequest, Unavailable,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
+use tracing::Instrument;
 use url::Url;
 
 use crate::{
@@ -53,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) flights: Arc<Flights>,
+    /// How long one flight may take, whatever it waits for.
+    pub(crate) deadline: Duration,
     /// By how much of a tenth this process asks for its next tokens later than the table says.
     pub(crate) early: f64,
 }
@@ -206,7 +213,27 @@ impl TokenAcquirer {
 
     fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
         let engine = self.clone();
-        self.0.shared.flights.board(destination(&plan), move || fetch(engine, plan, purpose))
+        self.0.shared.flights.board(destination(&plan), move || engine.flown(plan, purpose))
+    }
+
+    /// One flight, told as one span. Whatever hangs in it, a user's own provider included, ends with
+    /// its deadline: else its key would be lost until the process ends.
+    async fn flown(self, plan: Plan, purpose: Purpose) -> Result<AccessToken, TokenError> {
+        let shared = Arc::clone(&self.0.shared);
+        let exchange = Exchange::new(plan.grant.name(), shared.application.authority_host())
+            .with_client(self.0.identity.client.clone())
+            .with_correlation_id(plan.correlation_id);
+        let span = tracing::debug_span!(
+            "acquire",
+            grant = plan.grant.name(),
+            host = exchange.host(),
+            correlation_id = %plan.correlation_id,
+            behind_a_good_token = purpose == Purpose::Refresh,
+        );
+        match timeout(shared.deadline, fetch(self, plan, purpose).instrument(span)).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(Unavailable::new(exchange, "no token in time").into()),
+        }
     }
 
     /// Starts a flight that nobody need wait for. Without a runtime there is nothing to start it on;

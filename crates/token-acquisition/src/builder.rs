@@ -102,6 +102,9 @@ impl TokenAcquirerBuilder {
             &self.environment,
             Arc::clone(&self.clock),
         )?;
+        if self.application.region().is_some() {
+            tracing::warn!("AzureRegion is not used yet: tokens come from the global endpoint");
+        }
         let client = http::build(&self.http)?;
         let authority = self.application.authority();
         let identity = Identity {
@@ -120,6 +123,8 @@ impl TokenAcquirerBuilder {
             cache: Cache::new(self.clock, self.cache_budget),
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),
+            // Two tries for each of the three legs that a token can take, and a provider before them.
+            deadline: self.http.waiting_for() * 8,
             early: jitter::fraction() / 10.0,
             application: self.application,
         };

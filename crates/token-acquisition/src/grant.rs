@@ -26,6 +26,18 @@ pub(crate) enum Grant {
     AgentUser(AgentUser),
 }
 
+impl Grant {
+    /// The name under which it is logged, before it is known by what it will be come by.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials => ClientCredentials::NAME,
+            Self::OnBehalfOf(_) => OnBehalfOf::NAME,
+            Self::Account(_) => RefreshToken::NAME,
+            Self::AgentUser(_) => UserFederated::NAME,
+        }
+    }
+}
+
 /// What is asked along with every user's token: who the user is, and a refresh token.
 const IDENTITY_SCOPES: [&str; 3] = ["openid", "profile", "offline_access"];
 

@@ -229,3 +229,29 @@ async fn an_assertion_may_be_sent_twice_where_the_first_answer_was_lost() {
     let error = tokens.acquire(&as_app(ORDERS).force_refresh()).await.unwrap_err();
     assert!(!every_text(&error).contains(&pem[200..260]));
 }
+
+/// Never answers.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait]
+impl ProvideAssertion for Hanging {
+    async fn assertion(&self, _: &AssertionContext) -> Result<SignedAssertion, TokenError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_does_not_take_its_key_along() {
+    let kit = Kit::new();
+    let tokens = kit.acquirer(kit.client(ids::DAEMON).assertion_provider(Arc::new(Hanging)));
+    for _ in 0..2 {
+        let error = tokens.acquire(&as_app(ORDERS)).await.unwrap_err();
+        assert_eq!((who(&error), kit.count()), ("nobody", 0));
+        assert!(
+            error.to_string().starts_with("no token in time: client_credentials at localhost as client"),
+            "{error}"
+        );
+        tokens.settled().await;
+    }
+}
