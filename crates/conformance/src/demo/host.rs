@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) enum Example {
     /// `examples/agent-api`: seeds 000 and 004.
     Agent,
-    /// `examples/web-api`: seed 003.
+    /// `examples/on-behalf-of`: seed 003.
     WebApi,
 }
 
@@ -27,7 +27,7 @@ impl Host {
         let settings = settings(example, emulator)?;
         let app = match example {
             Example::Agent => example_agent_api::app(&settings)?,
-            Example::WebApi => example_web_api::app(&settings)?,
+            Example::WebApi => example_on_behalf_of::app(&settings)?,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -55,7 +55,7 @@ fn settings(example: Example, emulator: &Emulator) -> Result<Settings> {
             ids::BLUEPRINT_SECRET,
         ),
         Example::WebApi => {
-            (include_str!("../../../../examples/web-api/appsettings.json"), ids::API, ids::API_SECRET)
+            (include_str!("../../../../examples/on-behalf-of/appsettings.json"), ids::API, ids::API_SECRET)
         }
     };
     let mut variables: Vec<(&str, String)> = vec![

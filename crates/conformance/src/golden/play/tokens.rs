@@ -1,0 +1,75 @@
+//! The bare steps: a token, or the header that shows it.
+
+use anyhow::{Result, bail};
+use entra_abstractions::{AccessToken, AcquireToken, AgentId, AgentUser, Scopes, TenantId, TokenRequest};
+use entra_agent_identities::AgentIdentities;
+use serde_json::{Value, json};
+
+use super::{Player, options, refused, token_failure};
+use crate::golden::{
+    outcome::Outcome,
+    scenario::{Call, Step},
+};
+
+impl Player<'_> {
+    /// Acquires the token of a step.
+    pub(super) async fn token(&self, step: &Step, tokens: &AgentIdentities) -> Result<Outcome> {
+        let mut request = match self.token_request(step)? {
+            Ok(request) => request,
+            Err(outcome) => return Ok(outcome),
+        };
+        options::apply(&mut request, &step.options)?;
+        for (name, value) in &step.options {
+            let is_bearer = value.as_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"));
+            match name.as_str() {
+                "AcquireTokenOptions" | "RequestAppToken" => {}
+                "ProtocolScheme" if is_bearer => {}
+                _ => bail!("the option {name} is not understood"),
+            }
+        }
+        Ok(match tokens.acquire(&request).await {
+            Err(error) => Outcome::Failed(token_failure(&error)),
+            Ok(token) if matches!(step.call, Call::AcquireApp | Call::AcquireUser) => {
+                Outcome::Done(members(&token))
+            }
+            Ok(token) => Outcome::Done(json!({"header": token.authorization_header().to_str()?})),
+        })
+    }
+
+    fn token_request(&self, step: &Step) -> Result<Result<TokenRequest, Outcome>> {
+        let scopes = match Scopes::new(&step.scopes) {
+            Ok(scopes) => scopes,
+            Err(fault) => return Ok(Err(refused(fault))),
+        };
+        let as_app = match step.call {
+            Call::AppHeader | Call::AcquireApp => true,
+            Call::Header => options::wants_app_token(&step.options).unwrap_or_default(),
+            _ => false,
+        };
+        if as_app {
+            return Ok(Ok(options::with_agent(TokenRequest::as_app(scopes), step)));
+        }
+        // The user of an agent is the agent's own: nobody need have called.
+        if let Some((agent, user)) =
+            step.agent.as_ref().and_then(|agent| Some((agent, options::agent_user(agent)?)))
+        {
+            let named = AgentId::new(&agent.app).and_then(|agent| Ok((agent, AgentUser::try_from(user)?)));
+            return Ok(named
+                .map(|(agent, user)| TokenRequest::as_agent_user(scopes, agent, user))
+                .map_err(refused));
+        }
+        let user = self.user(step)?;
+        Ok(user.map(|user| options::with_agent(TokenRequest::on_behalf_of(scopes, &user), step)))
+    }
+}
+
+/// What the token says of itself, as recordings write it.
+fn members(token: &AccessToken) -> Value {
+    json!({
+        "access_token": token.secret().expose(),
+        "tenant_id": token.tenant().map(TenantId::as_str),
+        "scopes": token.scopes().collect::<Vec<_>>(),
+        "token_type": token.scheme().as_str(),
+        "has_id_token": token.id_token().is_some(),
+    })
+}

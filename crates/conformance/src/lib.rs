@@ -1,1 +1,0 @@
-//! Plays recordings and foreign clients against the public API of entra-rs.

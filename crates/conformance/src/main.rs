@@ -1,0 +1,42 @@
+//! Plays recordings and foreign clients against the public API of entra-rs: each subcommand is one
+//! judge, and its exit code is the verdict.
+
+mod demo;
+#[cfg(test)]
+mod documented;
+mod golden;
+mod http;
+mod peers;
+mod web_api;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Judges of entra-rs that share no code with it. `cargo xtask` starts this program.
+#[derive(Parser)]
+#[command(name = "entra-conformance", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows every call of the documents, for real, with an embedded Entra.
+    Demo(demo::Arguments),
+    /// Plays the recordings of Microsoft.Identity.Web against the public API.
+    Golden(golden::Arguments),
+    /// Lets foreign clients talk to the emulator, and ours to a foreign authorization server.
+    Peers(peers::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Golden(arguments) => golden::run(arguments).await,
+        Command::Peers(arguments) => peers::run(arguments).await,
+    }
+}
