@@ -4,14 +4,47 @@
 //! Everything is read to its end, also what nobody asks for: a text that one reader takes and
 //! another refuses is how tokens are forged (RFC 8725 section 2.4).
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt, slice};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
 /// The members of an object, in their order.
 #[derive(Debug)]
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Item<'a>)>);
+pub(crate) struct Members<'a> {
+    members: Vec<Member<'a>>,
+    marks: Marks,
+}
+
+#[derive(Debug)]
+struct Member<'a> {
+    mark: u8,
+    name: Cow<'a, str>,
+    item: Item<'a>,
+}
+
+/// The marks of all names, one bit each. Most questions are about names that are not there, and
+/// end here.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks(u128);
+
+impl Marks {
+    fn has(self, mark: u8) -> bool {
+        self.0 & (1 << mark) != 0
+    }
+
+    fn add(&mut self, mark: u8) {
+        self.0 |= 1 << mark;
+    }
+}
+
+/// Seven bits from a name's length and ends, so that names that differ mostly differ in them.
+fn mark(name: &str) -> u8 {
+    let bytes = name.as_bytes();
+    let end = |byte: Option<&u8>| byte.copied().unwrap_or_default().wrapping_mul(5);
+    let ends = end(bytes.first()) ^ end(bytes.last()).rotate_left(3);
+    ends.wrapping_add(name.len().to_le_bytes()[0]) & 127
+}
 
 /// A value; what stands inside objects and inner lists is checked, but not kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +73,12 @@ impl<'a> Members<'a> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Item<'a>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, item)| item)
+        let mark = mark(name);
+        if !self.marks.has(mark) {
+            return None;
+        }
+        let found = self.members.iter().find(|member| member.mark == mark && member.name == name);
+        found.map(|member| &member.item)
     }
 
     /// A member that is a text.
@@ -57,17 +95,18 @@ impl<'a> Members<'a> {
 
     /// Whether there is a member whose name differs from this one in case only.
     pub(crate) fn has_another_spelling(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known != name && known.eq_ignore_ascii_case(name))
+        self.members.iter().any(|member| member.name != name && member.name.eq_ignore_ascii_case(name))
     }
 }
 
 impl<'a> Item<'a> {
     /// What a claim of several values holds: each text, number and flag of a list, or the one.
-    pub(crate) fn values(&self) -> Vec<Cow<'a, str>> {
-        match self {
-            Self::List(items) => items.iter().filter_map(Item::value).collect(),
-            one => one.value().into_iter().collect(),
-        }
+    pub(crate) fn values(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        let items = match self {
+            Self::List(items) => items.as_slice(),
+            one => slice::from_ref(one),
+        };
+        items.iter().filter_map(Item::value)
     }
 
     fn value(&self) -> Option<Cow<'a, str>> {
@@ -105,24 +144,26 @@ impl<'de> Visitor<'de> for Top {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Item<'de>)> = Vec::with_capacity(FEW);
-        let mut seen = HashSet::new();
+        let mut members: Vec<Member<'de>> = Vec::with_capacity(FEW);
+        let (mut marks, mut seen) = (Marks::default(), HashSet::new());
         while let Some(name) = map.next_key_seed(Name)? {
-            let twice = if members.len() < FEW {
-                members.iter().any(|(known, _)| *known == name)
+            let mark = mark(&name);
+            let is_second = if members.len() < FEW {
+                marks.has(mark) && members.iter().any(|member| member.name == name)
             } else {
                 if seen.is_empty() {
-                    seen.extend(members.iter().map(|(known, _)| known.clone()));
+                    seen.extend(members.iter().map(|member| member.name.clone()));
                 }
                 !seen.insert(name.clone())
             };
-            if twice {
+            if is_second {
                 return Err(A::Error::custom("a member stands twice"));
             }
             let item = map.next_value_seed(Depth(2))?;
-            members.push((name, item));
+            marks.add(mark);
+            members.push(Member { mark, name, item });
         }
-        Ok(Members(members))
+        Ok(Members { members, marks })
     }
 }
 

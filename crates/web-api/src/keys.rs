@@ -1,11 +1,17 @@
 //! The signing keys of an authority, parsed once, and the issuers they sign for.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Flaw, algorithm::Algorithm, token::Token};
+use crate::{
+    Flaw,
+    algorithm::Algorithm,
+    token::{Header, Token},
+};
 
 /// A JWK set as it is served (RFC 7517). Keys that cannot be used are passed over one by one.
 #[derive(Debug, Deserialize)]
@@ -33,6 +39,9 @@ pub(crate) struct Key {
     /// One parsed key for each algorithm that it may be used with.
     parsed: Vec<(Algorithm, ParsedPublicKey)>,
     pub(crate) issuer: Option<String>,
+    /// The header of the first token that it signed, as it stood there. All tokens of a key begin
+    /// with the same one, so that it need not be read again.
+    header: OnceLock<(String, Header)>,
 }
 
 /// The keys of one key set.
@@ -55,20 +64,27 @@ impl Keys {
         self.0.is_empty()
     }
 
+    /// What this header says, where a good token began with it before.
+    pub(crate) fn remembered(&self, header: &str) -> Option<&Header> {
+        let mut remembered = self.0.iter().filter_map(|key| key.header.get());
+        remembered.find(|(known, _)| known == header).map(|(_, header)| header)
+    }
+
     /// The key that signed the token. Only keys of the name that it gives are tried; two keys may
     /// share one while a key is being replaced.
-    pub(crate) fn verify(&self, token: &Token<'_>) -> Result<&Key, Flaw> {
+    pub(crate) fn verify(&self, token: &Token<'_>, header: &Header) -> Result<&Key, Flaw> {
         let signature = token.signature()?;
         let mut flaw = Flaw::UnknownKey;
-        for key in self.0.iter().filter(|key| key.kid == token.kid) {
-            let Some((_, parsed)) = key.parsed.iter().find(|(known, _)| *known == token.algorithm) else {
+        for key in self.0.iter().filter(|key| key.kid == header.kid) {
+            let Some((_, parsed)) = key.parsed.iter().find(|(known, _)| *known == header.algorithm) else {
                 flaw = Flaw::Algorithm;
                 continue;
             };
             if parsed.verify_sig(token.signed.as_bytes(), &signature).is_ok() {
+                key.header.get_or_init(|| (token.header.to_owned(), header.clone()));
                 return Ok(key);
             }
-            flaw = if token.is_for_graph { Flaw::ForGraph } else { Flaw::Signature };
+            flaw = if header.is_for_graph { Flaw::ForGraph } else { Flaw::Signature };
         }
         Err(flaw)
     }
@@ -95,7 +111,7 @@ impl Key {
                 Some((*algorithm, components.to_parsed_public_key(algorithm.parameters()).ok()?))
             })
             .collect();
-        Some(Self { kid: jwk.kid, parsed, issuer: jwk.issuer })
+        Some(Self { kid: jwk.kid, parsed, issuer: jwk.issuer, header: OnceLock::new() })
     }
 }
 

@@ -162,12 +162,17 @@ impl Rules {
             let items = names.iter().filter_map(|name| claims.get(name));
             items.flat_map(Item::values).map(Cow::into_owned).collect()
         };
+        let mut scopes = String::new();
+        for scope in SCOPES.iter().filter_map(|name| claims.get(name)).flat_map(Item::values) {
+            scopes.push_str(if scopes.is_empty() { "" } else { " " });
+            scopes.push_str(&scope);
+        }
         let (roles, identity_roles): (Vec<String>, _) = if self.maps_claims {
             (all(&["roles", "role", ROLE]), None)
         } else {
             (all(&["roles", ROLE]), Some(all(&[ROLE])))
         };
-        Granted { scopes: all(&SCOPES).join(" ").into(), roles, identity_roles }
+        Granted { scopes, roles, identity_roles }
     }
 }
 
@@ -175,7 +180,7 @@ impl Rules {
 #[derive(Debug)]
 pub(crate) struct Granted {
     /// As they stand in the token: separated by blanks.
-    pub(crate) scopes: Box<str>,
+    pub(crate) scopes: String,
     pub(crate) roles: Vec<String>,
     /// Where claims are not mapped, .NET finds the roles of an identity under their long name only.
     pub(crate) identity_roles: Option<Vec<String>>,

@@ -3,6 +3,7 @@
 //! <https://www.rfc-editor.org/rfc/rfc7515>, <https://www.rfc-editor.org/rfc/rfc8725>
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use memchr::memchr_iter;
 
 use crate::{
     Flaw,
@@ -10,44 +11,56 @@ use crate::{
     json::{Item, Members},
 };
 
-/// A token, split and with its header read. Nothing in it is trusted yet.
+/// A token, split. Nothing in it is trusted yet.
 pub(crate) struct Token<'a> {
+    pub(crate) text: &'a str,
+    /// Header and payload as they were signed.
+    pub(crate) signed: &'a str,
+    /// The header as it stands there: base64url.
+    pub(crate) header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+/// What a header says of the signature.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: String,
     pub(crate) is_for_graph: bool,
-    /// Header and payload as they were signed.
-    pub(crate) signed: &'a str,
-    payload: &'a str,
-    signature: &'a str,
 }
 
 /// The longest token that .NET takes.
 const LONGEST: usize = 256_000;
 
 impl<'a> Token<'a> {
-    pub(crate) fn parse(text: &'a str) -> Result<Self, Flaw> {
+    pub(crate) fn split(text: &'a str) -> Result<Self, Flaw> {
         if text.len() > LONGEST {
             return Err(Flaw::Malformed("the token is longer than 256000 characters"));
         }
-        let (signed, signature) = text.rsplit_once('.').ok_or(NOT_A_JWT)?;
-        let (header, payload) = signed.split_once('.').ok_or(NOT_A_JWT)?;
-        if payload.contains('.') {
-            let dots = text.bytes().filter(|b| *b == b'.').count();
-            return Err(if dots == 4 { ENCRYPTED } else { NOT_A_JWT });
+        let mut dots = memchr_iter(b'.', text.as_bytes());
+        let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
+            return Err(NOT_A_JWT);
+        };
+        match dots.count() {
+            0 => {}
+            2 => return Err(ENCRYPTED),
+            _ => return Err(NOT_A_JWT),
         }
-        let header = decode_text(header).ok_or(Flaw::Malformed("the token's header is not base64url"))?;
+        let (signed, signature) = text.split_at(second);
+        let (header, payload) = signed.split_at(first);
+        let (payload, signature) = (payload.trim_start_matches('.'), signature.trim_start_matches('.'));
+        Ok(Self { text, signed, header, payload, signature })
+    }
+
+    pub(crate) fn read_header(&self) -> Result<Header, Flaw> {
+        let header =
+            decode_text(self.header).ok_or(Flaw::Malformed("the token's header is not base64url"))?;
         let header = Members::read(&header).ok_or(Flaw::Malformed("the token's header is not JSON"))?;
         let (algorithm, kid) = read_header(&header)?;
-        Ok(Self {
-            algorithm,
-            kid: kid.to_owned(),
-            // Entra signs Graph's tokens over a header whose nonce is hashed, so that only Graph
-            // can check them.
-            is_for_graph: header.has("nonce"),
-            signed,
-            payload,
-            signature,
-        })
+        // Entra signs Graph's tokens over a header whose nonce is hashed, so that only Graph can
+        // check them.
+        Ok(Header { algorithm, kid: kid.to_owned(), is_for_graph: header.has("nonce") })
     }
 
     pub(crate) fn signature(&self) -> Result<Vec<u8>, Flaw> {
@@ -96,13 +109,14 @@ mod tests {
 
     fn check(header: &str, expected: Result<(&str, &str), Flaw>) {
         let token = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header));
-        let found = Token::parse(&token).map(|token| (token.algorithm.name(), token.kid.clone()));
+        let found = Token::split(&token).and_then(|token| token.read_header());
+        let found = found.map(|header| (header.algorithm.name(), header.kid));
         assert_eq!(found, expected.map(|(algorithm, kid)| (algorithm, kid.to_owned())), "{header}");
     }
 
     fn refused(header: &str) {
         let token = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header));
-        assert!(Token::parse(&token).is_err(), "{header}");
+        assert!(Token::split(&token).unwrap().read_header().is_err(), "{header}");
     }
 
     #[test]
@@ -139,16 +153,17 @@ mod tests {
     #[test]
     fn segments() {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k1"}"#);
+        let read = |text: &str| Token::split(text).and_then(|token| token.read_header()).map(drop);
         for hostile in ["", ".", "..", "a", "a.b", "é.é.é"] {
-            assert!(Token::parse(hostile).is_err(), "{hostile}");
+            assert!(read(hostile).is_err(), "{hostile}");
         }
         for hostile in ["e30", "e30.c2ln.", "e30.c2ln.c2ln", "e30.a.b.c"] {
-            assert!(Token::parse(&format!("{header}.{hostile}")).is_err(), "{hostile}");
+            assert!(Token::split(&format!("{header}.{hostile}")).is_err(), "{hostile}");
         }
-        assert!(Token::parse(&format!("{header}=.e30.c2ln")).is_err());
-        assert!(Token::parse(&format!("{header}.e30=.c2ln")).unwrap().payload().is_err());
-        assert!(Token::parse(&format!("{header}.e30.c2ln=")).unwrap().signature().is_err());
-        assert!(Token::parse(&format!("{header}.e30.c2lo.")).is_err());
-        assert!(Token::parse(&"a".repeat(LONGEST + 1)).is_err());
+        assert!(read(&format!("{header}=.e30.c2ln")).is_err());
+        assert!(Token::split(&format!("{header}.e30=.c2ln")).unwrap().payload().is_err());
+        assert!(Token::split(&format!("{header}.e30.c2ln=")).unwrap().signature().is_err());
+        assert!(Token::split(&format!("{header}.e30.c2lo.")).is_err());
+        assert!(Token::split(&"a".repeat(LONGEST + 1)).is_err());
     }
 }

@@ -21,7 +21,7 @@ pub struct AuthenticatedUser(Arc<Inner>);
 
 struct Inner {
     assertion: UserAssertion,
-    payload: Box<str>,
+    payload: String,
     claims: OnceLock<Map<String, Value>>,
     tenant: TenantId,
     object: Option<ObjectId>,
@@ -37,7 +37,7 @@ impl AuthenticatedUser {
         claims: &Members<'_>,
         tenant: TenantId,
         granted: Granted,
-    ) -> impl FnOnce(Box<str>) -> Self + use<> {
+    ) -> impl FnOnce(String) -> Self + use<> {
         let client = claims.text("azp").or_else(|| claims.text("appid"));
         let client = client.and_then(|client| ClientId::new(client).ok());
         let object = claims.text("oid").and_then(|oid| ObjectId::new(oid).ok());

@@ -13,8 +13,13 @@ use entra_abstractions::{
 };
 
 use crate::{
-    AuthenticatedUser, Denial, Flaw, Protect, Require, config::Config, json::Members, keyring::Keyring,
-    metadata::Metadata, rules::Rules, token::Token,
+    AuthenticatedUser, Denial, Flaw, Protect, Require,
+    config::Config,
+    json::Members,
+    keyring::Keyring,
+    metadata::Metadata,
+    rules::Rules,
+    token::{Header, Token},
 };
 
 pub use builder::TokenValidatorBuilder;
@@ -90,22 +95,27 @@ impl TokenValidator {
     /// [`Denial::InvalidToken`] says what is wrong with it; [`Denial::Unavailable`] that the keys
     /// to tell could not be fetched.
     pub async fn validate(&self, token: &str) -> Result<AuthenticatedUser, Denial> {
-        let parsed = Token::parse(token)?;
+        let token = Token::split(token)?;
         let now = self.0.clock.now();
-        if let Some(answer) = self.check_with_keys_at_hand(&parsed, token, now) {
-            return answer;
-        }
-        self.0.rules.precheck(&Members::read(&parsed.payload()?).ok_or(NOT_JSON)?, seconds(now))?;
-        let metadata = self.0.keyring.with_key(&parsed.kid, now).await.map_err(Denial::Unavailable)?;
-        self.check(&parsed, token, &metadata, now)
+        let header = match self.check_with_keys_at_hand(&token, now)? {
+            Checked::Good(user) => return Ok(user),
+            Checked::NoKey(header) => header,
+        };
+        self.0.rules.precheck(&Members::read(&token.payload()?).ok_or(NOT_JSON)?, seconds(now))?;
+        let metadata = self.0.keyring.with_key(&header.kid, now).await.map_err(Denial::Unavailable)?;
+        self.check(&token, &header, &metadata, now)
     }
 
     /// Validates a token with the keys at hand: nothing is fetched and nobody waits. `None` where
     /// that takes a key that is not there.
     pub fn validate_now(&self, token: &str) -> Option<Result<AuthenticatedUser, Denial>> {
-        match Token::parse(token) {
-            Ok(parsed) => self.check_with_keys_at_hand(&parsed, token, self.0.clock.now()),
-            Err(flaw) => Some(Err(flaw.into())),
+        let checked = Token::split(token)
+            .map_err(Denial::from)
+            .and_then(|token| self.check_with_keys_at_hand(&token, self.0.clock.now()));
+        match checked {
+            Ok(Checked::Good(user)) => Some(Ok(user)),
+            Ok(Checked::NoKey(_)) => None,
+            Err(denial) => Some(Err(denial)),
         }
     }
 
@@ -141,35 +151,46 @@ impl TokenValidator {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn check_with_keys_at_hand(
-        &self,
-        parsed: &Token<'_>,
-        token: &str,
-        now: SystemTime,
-    ) -> Option<Result<AuthenticatedUser, Denial>> {
-        let guard = self.0.keyring.current();
-        let metadata = guard.as_ref()?;
+    fn check_with_keys_at_hand(&self, token: &Token<'_>, now: SystemTime) -> Result<Checked, Denial> {
+        let current = self.0.keyring.current();
+        let Some(metadata) = current.as_ref() else {
+            return Ok(Checked::NoKey(token.read_header()?));
+        };
         self.0.keyring.renew_if_old(metadata, now);
-        metadata.keys.knows(&parsed.kid).then(|| self.check(parsed, token, metadata, now))
+        if let Some(header) = metadata.keys.remembered(token.header) {
+            return self.check(token, header, metadata, now).map(Checked::Good);
+        }
+        let header = token.read_header()?;
+        if !metadata.keys.knows(&header.kid) {
+            return Ok(Checked::NoKey(header));
+        }
+        self.check(token, &header, metadata, now).map(Checked::Good)
     }
 
     fn check(
         &self,
-        parsed: &Token<'_>,
-        token: &str,
+        token: &Token<'_>,
+        header: &Header,
         metadata: &Metadata,
         now: SystemTime,
     ) -> Result<AuthenticatedUser, Denial> {
-        let key = metadata.keys.verify(parsed)?;
-        let payload = parsed.payload()?;
+        let key = metadata.keys.verify(token, header)?;
+        let payload = token.payload()?;
         let claims = Members::read(&payload).ok_or(NOT_JSON)?;
         let granted = self.0.rules.check(&claims, key.issuer.as_deref(), metadata, seconds(now))?;
         let tenant = claims.text("tid").and_then(|tid| TenantId::new(tid).ok()).ok_or(Flaw::Tenant)?;
         let assertion =
-            UserAssertion::new(token).ok().ok_or(Flaw::Malformed("the token holds white space"))?;
+            UserAssertion::new(token.text).ok().ok_or(Flaw::Malformed("the token holds white space"))?;
         let user = AuthenticatedUser::new(assertion, &claims, tenant, granted);
-        Ok(user(payload.into_boxed_str()))
+        Ok(user(payload))
     }
+}
+
+/// What the keys at hand can tell.
+enum Checked {
+    Good(AuthenticatedUser),
+    /// The key that this header names is not among them.
+    NoKey(Header),
 }
 
 fn seconds(now: SystemTime) -> i64 {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,7 +13,8 @@ use crate::{Misconfigured, Secret};
 /// The access token of a user who called this API, to be exchanged on their behalf.
 ///
 /// Take it from a *validated* request: `web-api`'s `AuthenticatedUser` is one (`AsRef`). It is
-/// compared and kept by its SHA-256, which is taken once, here. Cloning is cheap.
+/// compared and kept by its SHA-256, which is taken once, when it is first asked for. Cloning is
+/// cheap.
 ///
 /// ```
 /// use entra_abstractions::UserAssertion;
@@ -29,7 +30,7 @@ pub struct UserAssertion(Arc<Inner>);
 
 struct Inner {
     token: Secret,
-    sha256: [u8; 32],
+    sha256: OnceLock<[u8; 32]>,
 }
 
 impl UserAssertion {
@@ -44,13 +45,12 @@ impl UserAssertion {
             return Err(Misconfigured::new("there is no user: their access token is empty")
                 .hint("call as the application, or pass the token with which the user called this API"));
         }
-        if token.expose().bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
+        // Gathered, not searched, so that many bytes are looked at together: tokens are long.
+        if token.expose().bytes().fold(0, |odd, b| odd | u8::from(matches!(b, 0..=b' ' | 0x7f))) != 0 {
             return Err(Misconfigured::new("the user's access token holds white space")
                 .hint("pass the token alone, without `Bearer` and line breaks"));
         }
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
-        Ok(Self(Arc::new(Inner { token, sha256 })))
+        Ok(Self(Arc::new(Inner { token, sha256: OnceLock::new() })))
     }
 
     /// The token itself.
@@ -60,13 +60,17 @@ impl UserAssertion {
 
     /// The digest by which it is kept.
     pub fn sha256(&self) -> &[u8; 32] {
-        &self.0.sha256
+        self.0.sha256.get_or_init(|| {
+            let mut sha256 = [0; 32];
+            sha256.copy_from_slice(digest(&SHA256, self.0.token.expose().as_bytes()).as_ref());
+            sha256
+        })
     }
 }
 
 impl PartialEq for UserAssertion {
     fn eq(&self, other: &Self) -> bool {
-        self.0.sha256 == other.0.sha256
+        self.sha256() == other.sha256()
     }
 }
 
@@ -74,7 +78,7 @@ impl Eq for UserAssertion {}
 
 impl Hash for UserAssertion {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.sha256.hash(state);
+        self.sha256().hash(state);
     }
 }
 
