@@ -166,4 +166,12 @@ mod tests {
         assert!(Token::split(&format!("{header}.e30.c2lo.")).is_err());
         assert!(Token::split(&"a".repeat(LONGEST + 1)).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_survived(text in ".{0,80}\\..{0,80}\\..{0,80}") {
+            let read = Token::split(&text).and_then(|token| token.read_header());
+            proptest::prop_assert!(read.is_err());
+        }
+    }
 }

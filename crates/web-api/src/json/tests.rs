@@ -66,3 +66,12 @@ fn values_of_several() {
     assert_eq!(values("b"), ["z"]);
     assert!(values("c").is_empty());
 }
+
+proptest::proptest! {
+    #[test]
+    fn what_it_takes_others_take_too(text in r#"\{("[a-b]":("[a-b\\]{0,3}"|[0-9.e-]{1,4}|\[[0-9,]{0,3}\]|null),?){0,3}\}[ x]?"#) {
+        if Members::read(&text).is_some() {
+            proptest::prop_assert!(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).is_ok());
+        }
+    }
+}
