@@ -33,12 +33,17 @@ impl Scopes {
     /// Collects scopes. An item may itself be a space-separated list, as users write it.
     ///
     /// # Errors
-    /// [`Misconfigured`] when there is none, or one holds a character that RFC 6749 section 3.3
-    /// does not allow in a scope.
+    /// [`Misconfigured`] when there is none, one holds a character that RFC 6749 section 3.3 does
+    /// not allow in a scope, or an item begins or ends with white space, which is a slip.
     pub fn new<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Result<Self, Misconfigured> {
         let mut words: Vec<Box<str>> = Vec::new();
         for item in scopes {
-            for word in item.as_ref().split_ascii_whitespace() {
+            let item = item.as_ref();
+            if item.trim_ascii() != item && !item.trim_ascii().is_empty() {
+                return Err(Misconfigured::new("a scope begins or ends with white space")
+                    .hint("write it as it is registered, such as api://my-api/.default"));
+            }
+            for word in item.split_ascii_whitespace() {
                 if !word.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
                     return Err(Misconfigured::new("a scope holds characters that no scope has")
                         .hint("scopes are printable ASCII without quotes and backslashes"));
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn hostile_scopes_are_refused() {
-        for hostile in ["", "   ", "a\"b", "a\\b", "caf\u{e9}", "a\u{0}b"] {
+        for hostile in ["", "   ", " a", "a ", "a\"b", "a\\b", "caf\u{e9}", "a\u{0}b"] {
             assert!(Scopes::try_from(hostile).is_err(), "{hostile:?}");
         }
     }
