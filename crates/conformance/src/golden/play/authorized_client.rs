@@ -1,18 +1,20 @@
 //! Steps that call through an HTTP client which authorizes by itself.
 
 use anyhow::{Context, Result, bail};
-use entra_abstractions::{AgentId, AgentSubject, AgentUser, HttpSettings, Subject, TokenError};
+use entra_abstractions::TokenError;
 use entra_agent_identities::AgentIdentities;
 use entra_downstream_api::{AuthorizationMiddleware, AuthorizationOptions};
 use http::Method;
-use reqwest::{Certificate, Client, redirect};
 use reqwest_middleware::ClientBuilder;
 use serde_json::{Map, Value, json};
 
-use super::{Player, body, options, refusal, refused};
-use crate::golden::{
-    outcome::{Failure, Outcome, Refusal},
-    scenario::Step,
+use super::{Player, body, options, refusal};
+use crate::{
+    golden::{
+        outcome::{Failure, Outcome, Refusal},
+        scenario::Step,
+    },
+    http::{client, read},
 };
 
 impl Player<'_> {
@@ -45,12 +47,9 @@ impl Player<'_> {
             request = request.with_extension(own);
         }
         Ok(match request.send().await {
-            Ok(mut response) => {
+            Ok(response) => {
                 let status = response.status().as_u16();
-                let mut text = Vec::new();
-                while let Some(chunk) = response.chunk().await? {
-                    text.extend_from_slice(&chunk);
-                }
+                let text = read(response).await?;
                 Outcome::Done(json!({"status": status, "body": body(String::from_utf8(text)?)}))
             }
             Err(error) => {
@@ -93,28 +92,11 @@ impl Player<'_> {
         if let Some((agent, user)) =
             step.agent.as_ref().and_then(|agent| Some((agent, options::agent_user(agent)?)))
         {
-            let named = AgentId::new(&agent.app).and_then(|agent| Ok((agent, AgentUser::try_from(user)?)));
-            return Ok(named
-                .map_err(refused)
-                .map(|(agent, user)| said.subject(Subject::Agent(agent, AgentSubject::AgentUser(user)))));
+            return Ok(Ok(said.as_agent_user(agent.app.as_str(), user)));
         }
         match &step.user {
             Some(_) => Ok(self.user(step)?.map(|user| said.on_behalf_of(&user))),
             None => Ok(Ok(said)),
         }
     }
-}
-
-fn client(settings: &HttpSettings) -> Result<Client> {
-    #[expect(clippy::disallowed_methods, reason = "it stands for the user's own client")]
-    let builder = Client::builder();
-    let mut builder = builder.redirect(redirect::Policy::none()).timeout(settings.waiting_for());
-    for (host, address) in settings.resolved() {
-        builder = builder.resolve(host, *address);
-    }
-    let mut certificates = Vec::new();
-    for pem in settings.trusted() {
-        certificates.extend(Certificate::from_pem_bundle(pem.as_bytes())?);
-    }
-    Ok(builder.tls_certs_merge(certificates).build()?)
 }
