@@ -1,7 +1,11 @@
 //! What a token is wanted for: a non-empty list of scopes, kept as written for the wire and folded
 //! for the cache key.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use crate::Misconfigured;
 
@@ -27,6 +31,8 @@ struct Forms {
     words: Box<[Box<str>]>,
     wire: Box<str>,
     canonical: Box<str>,
+    /// Of the canonical form, so that a key need not hash it again.
+    hash: u64,
 }
 
 impl Scopes {
@@ -61,7 +67,10 @@ impl Scopes {
         let mut folded: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
         folded.sort_unstable();
         folded.dedup();
-        Ok(Self(Arc::new(Forms { words: words.into(), wire, canonical: folded.join(" ").into() })))
+        let canonical = folded.join(" ").into_boxed_str();
+        let mut hasher = DefaultHasher::new();
+        canonical.hash(&mut hasher);
+        Ok(Self(Arc::new(Forms { words: words.into(), wire, canonical, hash: hasher.finish() })))
     }
 
     /// The scopes, as they were written.
@@ -131,15 +140,16 @@ fn resource_of(scope: &str) -> &str {
 
 impl PartialEq for Scopes {
     fn eq(&self, other: &Self) -> bool {
-        self.0.canonical == other.0.canonical
+        // Nearly always the very scopes that the key was made of.
+        Arc::ptr_eq(&self.0, &other.0) || self.0.canonical == other.0.canonical
     }
 }
 
 impl Eq for Scopes {}
 
-impl std::hash::Hash for Scopes {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.canonical.hash(state);
+impl Hash for Scopes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
     }
 }
 
