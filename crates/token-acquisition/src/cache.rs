@@ -142,10 +142,10 @@ impl Cache {
     fn tidy(&self, now: u64) {
         let over_budget = self.bytes.load(Ordering::Relaxed) > self.budget;
         let swept_at = self.swept_at.load(Ordering::Relaxed);
-        let due = now.saturating_sub(swept_at) >= SWEEP_EVERY;
-        let mine =
-            self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if (!due && !over_budget) || (due && !mine) {
+        // One writer sweeps; the others go on.
+        let due = now.saturating_sub(swept_at) >= SWEEP_EVERY
+            && self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !due && !over_budget {
             return;
         }
         let tokens = self.tokens.pin();

@@ -161,6 +161,17 @@ fn tokens_leave_with_their_end_and_the_longest_unused_with_the_budget() {
 }
 
 #[test]
+fn tokens_leave_with_their_end_however_often_others_come() {
+    let fixture = Fixture::new(1 << 20);
+    fixture.put("short", "t", 60);
+    for _ in 0..40 {
+        fixture.advance(10);
+        fixture.put("kept", "t", 86_400);
+    }
+    assert_eq!(fixture.cache.statistics().entries, 1);
+}
+
+#[test]
 fn replacing_does_not_count_twice() {
     let fixture = Fixture::new(1 << 20);
     fixture.put("a", "t1", 3_600);
