@@ -1,6 +1,7 @@
 //! The tokens that are kept, in memory: exact keys, one record for each token, bounded by bytes,
 //! read without a lock.
 
+mod copies;
 mod entry;
 mod key;
 mod pause;
@@ -54,7 +55,7 @@ pub(crate) struct Cache {
 const SWEEP_EVERY: u64 = 300;
 
 /// What a map's slot and an entry take beside the token and its key, about.
-const OVERHEAD: usize = 256;
+const OVERHEAD: usize = 512;
 
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>, budget: usize) -> Self {

@@ -7,11 +7,11 @@ use std::{
 
 use entra_abstractions::AccessToken;
 
-use super::{Age, Cached, Window, seconds};
+use super::{Age, Cached, Window, copies::Copies, seconds};
 
 #[derive(Debug)]
 pub(crate) struct Entry {
-    token: AccessToken,
+    token: Copies,
     window: Window,
     size: usize,
     /// Whether a newer token, or none, stands under the key by now: a handle looks again.
@@ -29,7 +29,7 @@ const LONGEST_WAIT: u64 = 300;
 impl Entry {
     pub(super) fn new(token: AccessToken, window: Window, size: usize, now: SystemTime) -> Self {
         Self {
-            token,
+            token: Copies::of(token),
             window,
             size,
             replaced: AtomicBool::new(false),
@@ -44,13 +44,13 @@ impl Entry {
         match self.window.age(now) {
             Age::Fresh => {
                 self.touch(now);
-                Cached::Fresh(self.token.clone())
+                Cached::Fresh(self.token.mine())
             }
             Age::Aging => {
                 self.touch(now);
-                Cached::Aging(self.token.clone(), self.may_try(now))
+                Cached::Aging(self.token.mine(), self.may_try(now))
             }
-            Age::Last => Cached::Last(self.token.clone(), self.may_try(now)),
+            Age::Last => Cached::Last(self.token.mine(), self.may_try(now)),
             Age::Ended => Cached::Missing,
         }
     }
@@ -73,7 +73,7 @@ impl Entry {
     }
 
     pub(super) fn left(&self, now: SystemTime) -> Duration {
-        self.token.expires_at().duration_since(now).unwrap_or_default()
+        self.token.mine().expires_at().duration_since(now).unwrap_or_default()
     }
 
     /// Waits longer after each failure; what the server says counts for more.
