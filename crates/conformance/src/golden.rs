@@ -23,6 +23,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -72,6 +73,9 @@ pub(crate) fn data() -> PathBuf {
 
 /// More at a time would only wait for each other.
 const AT_ONCE: usize = 8;
+
+/// A play takes milliseconds: its clock is its own.
+const LONGEST: Duration = Duration::from_secs(60);
 
 async fn play_folder(folder: &Path) -> Result<Report> {
     let deviations =
@@ -151,7 +155,8 @@ fn collect_hosts(value: &Value, hosts: &mut BTreeSet<String>) {
 async fn judge(written: Value, deviations: &Deviations, theatre: &Theatre) -> Result<Verdict> {
     let scenario: Scenario = serde_json::from_value(written).context("the scenario is not understood")?;
     let (story, reasons) = deviations.apply(&scenario)?;
-    let played = play::play(&scenario, theatre).await?;
+    let played = tokio::time::timeout(LONGEST, play::play(&scenario, theatre)).await;
+    let played = played.context("the play does not end: something waits for what never comes")??;
     let differences = compare(&story, &scenario, &played)?;
     Ok(if !differences.is_empty() {
         Verdict::Differs(differences)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    outcome::{Expected, Outcome},
+    outcome::{Expected, Failure, Outcome, Refusal, Said},
     request::Request,
 };
 
@@ -156,23 +156,33 @@ pub(crate) fn outcome(expected: &Expected, ours: &Outcome) -> Vec<Difference> {
         (Expected::Failed { .. }, Outcome::Done(ours)) => {
             vec![Difference::new("result", "a failure", ours.to_string())]
         }
-        (Expected::Failed { refusal, names }, Outcome::Failed(failure)) => {
-            let mut found = Vec::new();
-            if let Some(refusal) = refusal {
-                let mut ours = failure.refusal.clone();
-                // A code that the recorded library made up is nothing to compare with.
-                ours.error = ours.error.filter(|_| refusal.error.is_some());
-                if *refusal != ours {
-                    let told = format!("{} ({})", ours.to_json(), failure.text);
-                    found.push(Difference::new("failure", refusal.to_json().to_string(), told));
-                }
-            }
+        (Expected::Failed { said, names }, Outcome::Failed(failure)) => {
+            let mut found: Vec<Difference> = said.iter().filter_map(|said| refusal(said, failure)).collect();
             for name in names.iter().filter(|name| !failure.text.contains(*name)) {
                 found.push(Difference::new("failure's text", format!("names {name}"), failure.text.as_str()));
             }
             found
         }
     }
+}
+
+fn refusal(said: &Said, failure: &Failure) -> Option<Difference> {
+    let mut ours = failure.refusal.clone();
+    let expected = match said {
+        Said::Api(status) => {
+            ours = Refusal { status: ours.status, ..Refusal::default() };
+            &Refusal { status: *status, ..Refusal::default() }
+        }
+        Said::Entra(refusal) => {
+            // A code that the recorded library made up is nothing to compare with.
+            ours.error = ours.error.filter(|_| refusal.error.is_some());
+            refusal
+        }
+    };
+    (*expected != ours).then(|| {
+        let told = format!("{} ({})", ours.to_json(), failure.text);
+        Difference::new("failure", expected.to_json().to_string(), told)
+    })
 }
 
 fn done(expected: &Value, ours: &Value) -> Vec<Difference> {

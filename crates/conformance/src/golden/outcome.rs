@@ -53,11 +53,20 @@ pub(crate) enum Expected {
     Done(Value),
     /// A typed error.
     Failed {
-        /// What the refusal must say, where somebody else refused.
-        refusal: Option<Refusal>,
+        /// What the failure must repeat, where somebody else refused.
+        said: Option<Said>,
         /// Words that the error's text must hold.
         names: Vec<String>,
     },
+}
+
+/// What a failure must repeat of a refusal that came over the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Said {
+    /// All that Entra said.
+    Entra(Refusal),
+    /// The status with which an API answered.
+    Api(Option<u16>),
 }
 
 impl Expected {
@@ -67,7 +76,7 @@ impl Expected {
         if let Some(error) = result.get("error") {
             let names = error.get("names").and_then(Value::as_array).into_iter().flatten();
             return Ok(Self::Failed {
-                refusal: refusal_in(error, scripted),
+                said: said_in(error, scripted),
                 names: names.filter_map(Value::as_str).map(str::to_owned).collect(),
             });
         }
@@ -81,17 +90,19 @@ impl Expected {
 
 /// The innermost error that carries a status is the one that came over the wire; one without was
 /// made by the recorded library itself.
-fn refusal_in(error: &Value, scripted: &BTreeSet<String>) -> Option<Refusal> {
-    let inner = error.pointer("/inner/error").and_then(|inner| refusal_in(inner, scripted));
+fn said_in(error: &Value, scripted: &BTreeSet<String>) -> Option<Said> {
+    let inner = error.pointer("/inner/error").and_then(|inner| said_in(inner, scripted));
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     inner.or_else(|| {
         let status = error.get("status")?.as_u64().filter(|status| *status > 0)?;
-        Some(Refusal {
-            status: u16::try_from(status).ok(),
-            error: text("error_code").filter(|code| scripted.contains(*code)).map(str::to_owned),
+        let status = u16::try_from(status).ok();
+        let Some(code) = text("error_code") else { return Some(Said::Api(status)) };
+        Some(Said::Entra(Refusal {
+            status,
+            error: scripted.contains(code).then(|| code.to_owned()),
             aadsts: aadsts_in(text("message").unwrap_or_default()),
             claims: text("claims").and_then(|claims| serde_json::from_str(claims).ok()),
-        })
+        }))
     })
 }
 
@@ -134,12 +145,12 @@ mod tests {
             aadsts: BTreeSet::from([65001]),
             claims: Some(json!({"x": 1})),
         };
-        assert_eq!(expected, Expected::Failed { refusal: Some(refusal), names: vec![] });
+        assert_eq!(expected, Expected::Failed { said: Some(Said::Entra(refusal)), names: vec![] });
     }
 
     #[test]
     fn what_the_library_refused_by_itself_is_any_failure() {
-        let any = Expected::Failed { refusal: None, names: vec![] };
+        let any = Expected::Failed { said: None, names: vec![] };
         for recorded in [
             json!({"error": {"type": "A", "message": "x", "error_code": "no_client_id"}}),
             json!({"error": {"type": "A", "inner": {"error": {"error_code": "user_null", "status": 0}}}}),
