@@ -1,6 +1,7 @@
 //! Plays recordings and foreign clients against the public API of entra-rs: each subcommand is one
 //! judge, and its exit code is the verdict.
 
+mod bench;
 mod demo;
 #[cfg(test)]
 mod documented;
@@ -24,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures the warm paths beside their floors and peers.
+    Bench(bench::Arguments),
     /// Shows every call of the documents, for real, with an embedded Entra.
     Demo(demo::Arguments),
     /// Plays the recordings of Microsoft.Identity.Web against the public API.
@@ -35,6 +38,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Golden(arguments) => golden::run(arguments).await,
         Command::Peers(arguments) => peers::run(arguments).await,

@@ -1,0 +1,81 @@
+//! A whole call of an API, beside the same request made by hand.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use entra_abstractions::{AcquireToken, HttpSettings, TokenRequest};
+use entra_downstream_api::Api;
+use entra_emulator::ids;
+use http::{
+    HeaderValue,
+    header::{ACCEPT, AUTHORIZATION},
+};
+use reqwest::Client;
+use serde::Deserialize;
+
+use super::{
+    endpoint::Endpoint,
+    figure::Figure,
+    gate::Gate,
+    report::Row,
+    stage::{Stage, scopes, warm},
+};
+
+#[derive(Deserialize)]
+struct Order {
+    #[expect(dead_code, reason = "it is there to be read")]
+    id: u32,
+    #[expect(dead_code, reason = "it is there to be read")]
+    customer: String,
+}
+
+pub(super) async fn measure(stage: &Stage, calls: usize) -> Result<Row> {
+    let endpoint = Endpoint::start().await?;
+    let client = crate::http::client(&HttpSettings::default())?;
+    let tokens = stage.acquirer(ids::DAEMON, ids::DAEMON_SECRET)?;
+    let request = TokenRequest::as_app(scopes()?);
+    warm(&tokens, &request).await?;
+    let header = tokens.acquire(&request).await?.authorization_header();
+    let api = Api::builder("Orders")
+        .base_url(&endpoint.url)
+        .scopes(scopes()?)
+        .client(client.clone())
+        .build(tokens)?;
+    let caller = api.as_app();
+    let url = format!("{}/orders", endpoint.url);
+
+    let (mut ours, mut bare) = (Vec::with_capacity(calls), Vec::with_capacity(calls));
+    for turn in 0..2 * calls {
+        let begin = now();
+        // Each comes first as often as second.
+        let (orders, samples) = if matches!(turn % 4, 0 | 3) {
+            (caller.get("orders").json::<Vec<Order>>().await?, &mut ours)
+        } else {
+            (by_hand(&client, &url, &header).await?, &mut bare)
+        };
+        samples.push((now() - begin).as_secs_f64() * 1e9);
+        ensure!(orders.len() == 3, "another answer");
+    }
+    let figure = |samples| Figure::of(samples).context("no call was made");
+    Ok(Row {
+        name: "call, GET of JSON on loopback".to_owned(),
+        ours: figure(ours)?,
+        floor: figure(bare)?,
+        floor_is: "the same request by reqwest alone, its header made in advance",
+        peer: None,
+        allocations: None,
+        gate: Gate::Share(0.03),
+        goal: Gate::Share(0.03),
+    })
+}
+
+async fn by_hand(client: &Client, url: &str, header: &HeaderValue) -> Result<Vec<Order>> {
+    let request = client.get(url).header(ACCEPT, "application/json").header(AUTHORIZATION, header);
+    let answer = request.send().await?.error_for_status()?;
+    Ok(serde_json::from_slice(&crate::http::read(answer).await?)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is what a stopwatch is")]
+fn now() -> Instant {
+    Instant::now()
+}

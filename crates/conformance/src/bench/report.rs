@@ -1,0 +1,127 @@
+//! The closing table, for a reader who knows nothing of this program.
+
+use std::thread;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+
+use super::{figure::Figure, gate::Gate};
+
+/// What was measured.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) ours: Figure,
+    pub(super) floor: Figure,
+    pub(super) floor_is: &'static str,
+    pub(super) peer: Option<Peer>,
+    /// Where they can be counted: not in a call, which runs on several threads.
+    pub(super) allocations: Option<f64>,
+    pub(super) gate: Gate,
+    pub(super) goal: Gate,
+}
+
+pub(super) struct Peer {
+    pub(super) name: &'static str,
+    pub(super) figure: Figure,
+    pub(super) allocations: f64,
+}
+
+#[derive(Default)]
+pub(super) struct Report(Vec<Row>);
+
+impl Row {
+    fn holds(&self) -> bool {
+        self.gate.holds(self.ours, self.floor)
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.holds(), self.goal.holds(self.ours, self.floor)) {
+            (true, true) => "holds, goal met",
+            (true, false) => "holds",
+            (false, _) => "misses",
+        }
+    }
+}
+
+impl Report {
+    /// Takes a row, and tells it at once: the whole takes minutes.
+    pub(super) fn add(&mut self, row: Row) {
+        say(&format!("{}: {}, {}", row.name, row.ours, row.verdict()));
+        self.0.push(row);
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        self.0.iter().all(Row::holds)
+    }
+
+    /// The table, and how to read it.
+    pub(super) fn close(&self) {
+        say(&format!("\n{}", self.table()));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        say(&format!(
+            "One operation: the median of all rounds (the best..the worst), on {cores} cores; whoever else uses\n\
+             this machine shows in the worst. Ours, the floor and the peer take turns in each round.\n\
+             x floor: how many times the floor ours costs. Peer / ours: how many times ours the peer costs.\n\
+             allocations: of one operation, ours and in brackets the peer's; those of a call are not counted."
+        ));
+        for row in &self.0 {
+            let peer = row.peer.as_ref().map_or_else(String::new, |peer| format!("; peer: {}", peer.name));
+            say(&format!("  {}: floor: {}{peer}", row.name, row.floor_is));
+        }
+        let missed = self.0.iter().filter(|row| !row.holds()).count();
+        say(&format!("{} gates hold, {missed} missed", self.0.len() - missed));
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header([
+            "warm",
+            "ours",
+            "floor",
+            "x floor",
+            "peer",
+            "peer / ours",
+            "allocations",
+            "gate (goal)",
+            "",
+        ]);
+        for row in &self.0 {
+            let peer = row.peer.as_ref();
+            let cells = [
+                row.name.clone(),
+                row.ours.to_string(),
+                row.floor.to_string(),
+                format!("{:.2}", row.ours.median / row.floor.median),
+                peer.map(|peer| peer.figure.to_string()).unwrap_or_default(),
+                peer.map(|peer| format!("{:.1}", peer.figure.median / row.ours.median)).unwrap_or_default(),
+                allocations(row),
+                format!("{} ({})", row.gate, row.goal),
+                row.verdict().to_owned(),
+            ];
+            let aligned = |(at, text)| {
+                let is_number = (1..7).contains(&at);
+                Cell::new(text).set_alignment(if is_number {
+                    CellAlignment::Right
+                } else {
+                    CellAlignment::Left
+                })
+            };
+            table.add_row(cells.into_iter().enumerate().map(aligned));
+        }
+        table
+    }
+}
+
+/// Tells what takes long.
+#[expect(clippy::print_stdout, reason = "the one place where the bench prints")]
+pub(super) fn say(text: &str) {
+    println!("{text}");
+}
+
+fn allocations(row: &Row) -> String {
+    let ours = row.allocations.map(|ours| format!("{ours:.1}")).unwrap_or_default();
+    match &row.peer {
+        Some(peer) => format!("{ours} ({:.1})", peer.allocations),
+        None => ours,
+    }
+}
