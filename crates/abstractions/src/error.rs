@@ -177,20 +177,20 @@ pub struct Unavailable(Arc<Outage>);
 struct Outage {
     exchange: Exchange,
     what: String,
-    retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Unavailable {
     /// Says what is unavailable, in words such as `throttled` or `the connection broke`.
     pub fn new(exchange: Exchange, what: impl Into<String>) -> Self {
-        Self(Arc::new(Outage { exchange, what: what.into(), retry_after: None, source: None }))
+        Self(Arc::new(Outage { exchange, what: what.into(), source: None }))
     }
 
     /// With the time after which a try makes sense again.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        Arc::make_mut(&mut self.0).retry_after = retry_after;
+        let outage = Arc::make_mut(&mut self.0);
+        outage.exchange = std::mem::take(&mut outage.exchange).with_retry_after(retry_after);
         self
     }
 
@@ -208,14 +208,14 @@ impl Unavailable {
 
     /// How long to wait before the next try, where the other side said so.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.0.exchange.retry_after()
     }
 }
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.what, self.0.exchange)?;
-        match self.0.retry_after {
+        match self.retry_after() {
             Some(wait) => write!(f, ", try again after {} s", wait.as_secs_f32().ceil()),
             None => Ok(()),
         }

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{AccessToken, Clock, TokenError};
+use entra_abstractions::{AccessToken, Clock, Exchange, TokenError};
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
@@ -107,10 +107,8 @@ impl Cache {
     /// is over: that the user must act, or may no longer.
     pub(crate) fn failed(&self, key: &Key, error: &TokenError) {
         let now = self.clock.now();
-        let retry_after = match error {
-            TokenError::Unavailable(outage) => outage.retry_after(),
-            _ => None,
-        };
+        // Whatever was refused: who is asked to wait and does not, is refused the longer.
+        let retry_after = error.exchange().and_then(Exchange::retry_after);
         if let Some(wait) = retry_after {
             self.pauses.set(key, now + wait, error.clone(), now);
         }

@@ -1,7 +1,7 @@
 //! One request to a token endpoint and what came back: the part of an error that on-call people
 //! hand to Microsoft's support.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{ClientId, CorrelationId};
 
@@ -21,6 +21,7 @@ pub struct Exchange {
     trace_id: Option<String>,
     timestamp: Option<String>,
     explanation: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl Exchange {
@@ -81,6 +82,13 @@ impl Exchange {
         self
     }
 
+    /// With what the answer's `Retry-After` says.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
     /// The grant, such as `client_credentials` or `on_behalf_of`.
     pub fn grant(&self) -> &'static str {
         self.grant
@@ -126,6 +134,11 @@ impl Exchange {
     /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
     pub fn aadsts(&self) -> &[u32] {
         &self.aadsts
+    }
+
+    /// How long the other side asked to wait, where it did: whatever it refused.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Cause and next step in a sentence, where the numbers tell.

@@ -137,6 +137,12 @@ fn only_retry_after_outlives_the_call_and_only_for_its_key() {
     assert!(fixture.cache.paused(&fixture.key("b")).is_none());
     fixture.advance(15);
     assert!(fixture.cache.paused(&fixture.key("a")).is_none());
+
+    let asked = exchange("invalid_request").with_retry_after(Some(Duration::from_secs(20)));
+    fixture.fail("c", Rejected::new(asked));
+    assert!(matches!(fixture.cache.paused(&fixture.key("c")), Some(TokenError::Rejected(_))));
+    fixture.advance(20);
+    assert!(fixture.cache.paused(&fixture.key("c")).is_none());
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl Answer<'_> {
             .with_error(failure.error.as_deref(), failure.suberror.as_deref())
             .with_explanation(aadsts::explain(&numbers))
             .with_trace(failure.trace_id.as_deref(), failure.timestamp.as_deref())
+            .with_retry_after(self.retry_after)
             .with_aadsts(numbers);
         let claims = failure.claims.as_deref().and_then(|claims| Claims::new(claims).ok());
         let error = failure.error.as_deref().unwrap_or_default();
@@ -102,10 +103,10 @@ impl Answer<'_> {
             None
         };
         if let Some(what) = unavailable {
-            return Unavailable::new(exchange, what).with_retry_after(self.retry_after).into();
+            return Unavailable::new(exchange, what).into();
         }
         if error.is_empty() {
-            return self.unreadable(exchange).with_retry_after(self.retry_after).into();
+            return self.unreadable(exchange).into();
         }
         let for_program = ["client_mismatch", "protection_policy_required"];
         let user_must_act = match error {
