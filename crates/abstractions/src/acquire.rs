@@ -40,6 +40,7 @@ enum State<'a> {
 
 impl<'a> Acquiring<'a> {
     /// A result that is here already.
+    #[inline]
     pub fn ready(result: Result<AccessToken, TokenError>) -> Self {
         Self(State::Ready(Some(result)))
     }
@@ -53,6 +54,7 @@ impl<'a> Acquiring<'a> {
     ///
     /// # Errors
     /// The acquiring itself, where it must be waited for.
+    #[inline]
     pub fn now(self) -> Result<Result<AccessToken, TokenError>, Self> {
         match self.0 {
             State::Ready(Some(result)) => Ok(result),
@@ -64,6 +66,7 @@ impl<'a> Acquiring<'a> {
 impl Future for Acquiring<'_> {
     type Output = Result<AccessToken, TokenError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // A future that is polled after it was ready never wakes again, as `std`'s does not

@@ -164,15 +164,20 @@ impl Authority {
 }
 
 fn parse(text: &str) -> Result<Url, Misconfigured> {
+    safe_url(text, "https://login.microsoftonline.com/")
+}
+
+/// Reads the URL of a server that secrets are sent to.
+///
+/// # Errors
+/// [`Misconfigured`] when it is a placeholder, not absolute, not [safe](is_safe), or holds a user name
+/// or password. `example` is what the hint shows.
+pub fn safe_url(text: &str, example: &str) -> Result<Url, Misconfigured> {
     if is_placeholder(text) {
-        return Err(
-            Misconfigured::new("a placeholder, not a URL").hint("such as https://login.microsoftonline.com/")
-        );
+        return Err(Misconfigured::new("a placeholder, not a URL").hint(format!("such as {example}")));
     }
     let url = Url::parse(text.trim()).map_err(|error| {
-        Misconfigured::new("not an absolute URL")
-            .hint("such as https://login.microsoftonline.com/")
-            .with_source(error)
+        Misconfigured::new("not an absolute URL").hint(format!("such as {example}")).with_source(error)
     })?;
     if !is_safe(&url) {
         return Err(Misconfigured::new("not an https URL").hint("secrets and tokens travel over https only"));

@@ -23,7 +23,7 @@ mod token;
 
 pub use acquire::{AcquireToken, Acquiring};
 pub use assertion::{AssertionContext, ProvideAssertion, SignedAssertion};
-pub use authority::{Authority, is_safe};
+pub use authority::{Authority, is_safe, safe_url};
 pub use challenge::Challenge;
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};

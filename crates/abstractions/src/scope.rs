@@ -139,6 +139,7 @@ fn resource_of(scope: &str) -> &str {
 }
 
 impl PartialEq for Scopes {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         // Nearly always the very scopes that the key was made of.
         Arc::ptr_eq(&self.0, &other.0) || self.0.canonical == other.0.canonical
@@ -148,6 +149,7 @@ impl PartialEq for Scopes {
 impl Eq for Scopes {}
 
 impl Hash for Scopes {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.hash);
     }

@@ -122,6 +122,7 @@ impl AccessToken {
 
     /// The value of an `Authorization` header, marked sensitive.
     #[doc(alias = "CreateAuthorizationHeader")]
+    #[inline]
     pub fn authorization_header(&self) -> HeaderValue {
         self.0.header.clone()
     }

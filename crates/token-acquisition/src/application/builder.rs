@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use entra_abstractions::{
-    Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, is_safe, section::is_placeholder,
+    Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, safe_url, section::is_placeholder,
 };
 use url::Url;
 
@@ -217,25 +217,10 @@ impl ApplicationBuilder {
         let provider = if self.instance.is_some() || self.tenant.is_some() {
             Err(Misconfigured::new("given beside an instance or a tenant").hint("keep one of the two"))
         } else {
-            provider(url)
+            safe_url(url, "the issuer's own, https://idp.example/realm")
         };
         faults.take(provider.map_err(|fault| fault.at("discovered_authority")))
     }
-}
-
-fn provider(url: &str) -> Result<Url, Misconfigured> {
-    let url = Url::parse(url.trim()).map_err(|error| {
-        Misconfigured::new("not an absolute URL")
-            .hint("the provider's issuer, such as https://idp.example/realm")
-            .with_source(error)
-    })?;
-    if !is_safe(&url) {
-        return Err(Misconfigured::new("not an https URL").hint("secrets and tokens travel over https only"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Misconfigured::new("the URL holds a user name or password"));
-    }
-    Ok(url)
 }
 
 /// Another provider has no tenants: its host stands in the place of one.

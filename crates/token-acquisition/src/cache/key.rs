@@ -135,11 +135,15 @@ impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, parameters: _ } = self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
-        identity.client.hash(state);
+        state.write_u64(identity.hash);
         owner.hash(state);
-        tenant.hash(state);
+        if !identity.is_own(tenant) {
+            tenant.hash(state);
+        }
         scopes.hash(state);
-        fmi_path.hash(state);
+        if let Some(path) = fmi_path {
+            path.hash(state);
+        }
         for parameter in self.shaping() {
             parameter.hash(state);
         }
