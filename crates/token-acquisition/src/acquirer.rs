@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
-    cache::{Cache, Cached, Identity, Statistics, is_over},
+    cache::{Cache, Cached, Entry, Identity, Statistics, is_over},
     credential::CredentialChain,
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
@@ -156,16 +156,27 @@ impl TokenAcquirer {
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
         // What is cached must not answer a challenge or a forced refresh.
-        let cached = if request.claims.is_some() || request.force_refresh {
-            Cached::Missing
-        } else {
-            self.0.shared.cache.get(&key)
-        };
-        self.serve(cached, request)
+        if request.claims.is_some() || request.force_refresh {
+            return self.fly(request);
+        }
+        self.cache().look(&key, |entry| match entry {
+            Some(entry) => self.serve(entry, request),
+            None => self.fly(request),
+        })
     }
 
-    /// The walk past the cache: what it had, served by the token's age.
-    pub(crate) fn serve(&self, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
+    /// The walk past the cache. Nearly every token that is asked for is fresh.
+    #[inline]
+    pub(crate) fn serve(&self, entry: &Entry, request: &TokenRequest) -> Acquiring<'static> {
+        let now = self.now();
+        match entry.fresh(now) {
+            Some(token) => Acquiring::ready(Ok(token)),
+            None => self.serve_by_age(entry.serve(now), request),
+        }
+    }
+
+    #[cold]
+    fn serve_by_age(&self, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
         match cached {
             Cached::Fresh(token) => Acquiring::ready(Ok(token)),
             Cached::Aging(token, due) => {
@@ -180,7 +191,7 @@ impl TokenAcquirer {
     }
 
     #[cold]
-    fn fly(&self, request: &TokenRequest) -> Acquiring<'static> {
+    pub(crate) fn fly(&self, request: &TokenRequest) -> Acquiring<'static> {
         let plan = match self.plan(request) {
             Ok(plan) => plan,
             Err(fault) => return Acquiring::ready(Err(fault.into())),

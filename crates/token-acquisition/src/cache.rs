@@ -70,12 +70,14 @@ impl Cache {
         }
     }
 
+    /// Looks a key up, without a copy of what is there.
+    #[inline]
+    pub(crate) fn look<T>(&self, key: &KeyRef<'_>, then: impl FnOnce(Option<&Entry>) -> T) -> T {
+        then(self.tokens.pin().get(key).map(|entry| &**entry))
+    }
+
     pub(crate) fn get(&self, key: &KeyRef<'_>) -> Cached {
-        let tokens = self.tokens.pin();
-        let Some(entry) = tokens.get(key) else {
-            return Cached::Missing;
-        };
-        entry.serve(self.clock.now())
+        self.look(key, |entry| entry.map_or(Cached::Missing, |entry| entry.serve(self.clock.now())))
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -5,7 +5,7 @@ use entra_abstractions::{Acquiring, TokenRequest};
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Cached, Entry, Key},
+    cache::{Entry, Key},
 };
 
 /// A handle on the token of one request, for those who use one token very often.
@@ -33,7 +33,7 @@ impl TokenHandle {
         if let Some(entry) = entry.as_ref()
             && !entry.is_replaced()
         {
-            return self.tokens.serve(entry.serve(self.tokens.now()), &self.request);
+            return self.tokens.serve(entry, &self.request);
         }
         drop(entry);
         self.look_again()
@@ -42,8 +42,11 @@ impl TokenHandle {
     #[cold]
     fn look_again(&self) -> Acquiring<'_> {
         let entry = self.tokens.cache().entry(&self.key.as_ref());
-        let cached = entry.as_ref().map_or(Cached::Missing, |entry| entry.serve(self.tokens.now()));
+        let acquiring = match &entry {
+            Some(entry) => self.tokens.serve(entry, &self.request),
+            None => self.tokens.fly(&self.request),
+        };
         self.entry.store(entry);
-        self.tokens.serve(cached, &self.request)
+        acquiring
     }
 }

@@ -39,6 +39,15 @@ impl Entry {
         }
     }
 
+    /// The token, if there is no more to be said than that.
+    #[inline]
+    pub(crate) fn fresh(&self, now: SystemTime) -> Option<AccessToken> {
+        (self.window.age(now) == Age::Fresh).then(|| {
+            self.touch(now);
+            self.token.mine()
+        })
+    }
+
     /// What a caller gets at this time, and whether it is up to this caller to start a flight.
     pub(crate) fn serve(&self, now: SystemTime) -> Cached {
         match self.window.age(now) {

@@ -9,7 +9,7 @@ use entra_abstractions::{AccountId, AgentUser, ClientId, FmiPath, Parameter, Sch
 use papaya::Equivalent;
 
 /// Which application asks, and whom: what all requests of one engine have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Scheme, host and port of the cloud.
     pub(crate) instance: String,
@@ -135,9 +135,10 @@ impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, parameters: _ } = self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
-        state.write_u64(identity.hash);
+        identity.client.hash(state);
         owner.hash(state);
-        if !identity.is_own(tenant) {
+        // Most requests name no tenant, or the configured one.
+        if **tenant != identity.app_tenant {
             tenant.hash(state);
         }
         scopes.hash(state);
