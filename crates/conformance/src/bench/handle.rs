@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use arc_swap::ArcSwapOption;
 use entra_abstractions::{AccessToken, AcquireToken, Clock, SystemClock, TokenRequest};
 use entra_emulator::ids;
@@ -20,7 +20,7 @@ pub(super) async fn contests(stage: &Stage) -> Result<Vec<Contest>> {
     warm(&tokens, &request).await?;
     let floor = floor(tokens.acquire(&request).await?);
     let handle = tokens.handle(request)?;
-    header(handle.token()).context("the handle has no token at hand")?;
+    ensure!(header(handle.token()), "the handle has no token at hand");
     let ours = op(move || header(handle.token()));
     let contest = |name: &str, threads| Contest {
         name: name.to_owned(),

@@ -1,7 +1,7 @@
 //! A header on behalf of a user whose token came with the request: the assertion is made anew each
 //! time, as in a web API.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
 use entra_abstractions::{AcquireToken, Misconfigured, TokenRequest, UserAssertion};
 use entra_emulator::ids;
@@ -23,7 +23,7 @@ pub(super) async fn contests(stage: &Stage) -> Result<Vec<Contest>> {
         let user = UserAssertion::new(&*token)?;
         Ok::<_, Misconfigured>(header(tokens.acquire(&TokenRequest::on_behalf_of(scopes.clone(), &user))))
     };
-    once()?.context("the token is not at hand")?;
+    ensure!(once()?, "the token is not at hand");
     Ok(vec![Contest {
         name: "on behalf of, from a 2 KB token".to_owned(),
         threads: Threads::One,

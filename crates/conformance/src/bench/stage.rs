@@ -1,11 +1,15 @@
 //! What the contests are held on: an emulator, applications that know it, and a peer that is warm.
 
-use anyhow::{Context, Result};
+use std::{
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use anyhow::{Result, ensure};
 use entra_abstractions::{AcquireToken, Acquiring, Scopes, TokenRequest};
 use entra_emulator::{Emulator, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
-use futures_util::FutureExt;
-use http::HeaderValue;
 
 use super::{peer, turns::Op};
 
@@ -44,15 +48,24 @@ pub(super) fn scopes() -> Result<Scopes> {
     Ok(Scopes::try_from(ORDERS)?)
 }
 
-/// The header of a token that is at hand. `None` were a measured one not warm.
-pub(super) fn header(acquiring: Acquiring<'_>) -> Option<HeaderValue> {
-    acquiring.now_or_never()?.ok().map(|token| token.authorization_header())
+/// Makes the header of a token that is at hand, as whoever awaits it would, and lets it go. `false`
+/// were what is measured not warm.
+#[inline]
+pub(super) fn header(acquiring: Acquiring<'_>) -> bool {
+    match pin!(acquiring).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(token)) => {
+            // By reference: moving it would be measured, too.
+            black_box(&token.authorization_header());
+            true
+        }
+        Poll::Ready(Err(_)) | Poll::Pending => false,
+    }
 }
 
 /// Fetches what is measured afterwards.
 pub(super) async fn warm(tokens: &impl AcquireToken, request: &TokenRequest) -> Result<()> {
     tokens.acquire(request).await?;
-    header(tokens.acquire(request)).context("a token that was just fetched is not at hand")?;
+    ensure!(header(tokens.acquire(request)), "a token that was just fetched is not at hand");
     Ok(())
 }
 
