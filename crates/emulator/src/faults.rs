@@ -2,13 +2,15 @@
 
 mod fault;
 mod play;
+mod script;
 
 use crate::guarded::Guarded;
 use crate::traffic::Entry;
 
+pub use fault::Fault;
 pub(crate) use fault::Kind;
-pub use fault::{Fault, ScriptError};
 pub(crate) use play::{Ending, after, instead};
+pub use script::ScriptError;
 
 /// The script: faults are tried in the order in which they were added, the first that meets the request is played.
 ///

@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod tls;
 mod token;
+mod toml_error;
 mod traffic;
 
 pub use clock::VirtualClock;

@@ -63,7 +63,9 @@ fn start(options: &Options) -> anyhow::Result<Emulator> {
         let _unread = say(&entry.to_string());
     });
     if let Some(file) = &options.directory {
-        builder = builder.directory(Directory::from_file(file)?);
+        builder = builder.directory(
+            Directory::from_file(file).with_context(|| format!("--directory {}", file.display()))?,
+        );
     }
     if let Some(text) = &options.clock {
         let at = OffsetDateTime::parse(text, &Rfc3339)
@@ -77,7 +79,7 @@ fn start(options: &Options) -> anyhow::Result<Emulator> {
     if let Some(file) = &options.faults {
         let script =
             std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        for fault in Fault::script(&script)? {
+        for fault in Fault::script(&script).with_context(|| format!("--faults {}", file.display()))? {
             emulator.faults().add(fault);
         }
     }

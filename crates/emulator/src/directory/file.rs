@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{Directory, first_party};
+use crate::toml_error;
 
 /// A directory file that cannot be used. Whoever wrote the file must act; every problem is listed.
 #[derive(Debug)]
@@ -28,13 +29,8 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`] when the text is not TOML, has an unknown member, or refers to what is not there.
     pub fn from_toml(text: &str) -> Result<Self, DirectoryError> {
-        // The parser's message quotes the offending line, which may be a secret; its place says enough.
-        let read: Self = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(0, |span| text.chars().take(span.start).filter(|&c| c == '\n').count() + 1);
-            DirectoryError { problems: vec![format!("line {line}: {}", error.message())] }
-        })?;
+        let read: Self = toml::from_str(text)
+            .map_err(|error| DirectoryError { problems: vec![toml_error::say(text, &error)] })?;
         read.checked()
     }
 
@@ -55,7 +51,7 @@ impl Directory {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| DirectoryError {
-            problems: vec![format!("{}: {}", path.display(), error.kind())],
+            problems: vec![format!("{} cannot be read: {error}", path.display())],
         })?;
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         if json { Self::from_json(&text) } else { Self::from_toml(&text) }

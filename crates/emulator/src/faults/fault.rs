@@ -61,18 +61,6 @@ pub(crate) enum Kind {
     ReplayRefused,
 }
 
-/// A fault script that cannot be read.
-#[derive(Debug)]
-pub struct ScriptError(String);
-
-impl std::fmt::Display for ScriptError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the fault script cannot be read: {}", self.0)
-    }
-}
-
-impl std::error::Error for ScriptError {}
-
 impl Fault {
     fn new(kind: Kind) -> Self {
         Self {
@@ -159,21 +147,6 @@ impl Fault {
     /// A client assertion whose `jti` came before is refused (Entra itself takes it until its `exp`).
     pub fn replay_refused() -> Self {
         Self::new(Kind::ReplayRefused)
-    }
-
-    /// Reads a script from TOML.
-    ///
-    /// # Errors
-    /// [`ScriptError`] when the text is not TOML or names an unknown fault.
-    pub fn script(toml: &str) -> Result<Vec<Self>, ScriptError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Script {
-            #[serde(default)]
-            faults: Vec<Fault>,
-        }
-        let script: Script = toml::from_str(toml).map_err(|error| ScriptError(error.message().to_owned()))?;
-        Ok(script.faults)
     }
 
     /// Only requests to this endpoint.
