@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use crate::program::pass_by_proxies;
+
 /// The package whose binary plays recordings, foreign clients, the demo and the benches.
 pub(crate) const PACKAGE: &str = "entra-conformance";
 
@@ -35,7 +37,9 @@ pub(crate) fn golden(root: &Path, folder: Option<PathBuf>, web_api: bool) -> Res
 }
 
 fn run(root: &Path, profile: &[&str], subcommand: &str, rest: Vec<String>) -> Result<ExitCode> {
-    let status = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    pass_by_proxies(&mut command);
+    let status = command
         .current_dir(root)
         .args(["run", "--quiet", "--package", PACKAGE])
         .args(profile)

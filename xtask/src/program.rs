@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    env,
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Command, Stdio},
@@ -45,6 +46,7 @@ impl Program {
     pub(crate) fn cargo(root: &Path, arguments: &str) -> Self {
         let mut command = Command::new("cargo");
         command.current_dir(root).args(arguments.split_ascii_whitespace());
+        pass_by_proxies(&mut command);
         if progress::is_terminal() {
             command.env("CARGO_TERM_COLOR", "always");
         }
@@ -119,6 +121,26 @@ impl Program {
     }
 }
 
+/// What is started here talks to servers on this machine, which a proxy of the environment cannot
+/// reach; cargo itself still goes through it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is told to the started program is what this one was told"
+)]
+pub(crate) fn pass_by_proxies(command: &mut Command) {
+    let known = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env::var(name).ok());
+    command.env("NO_PROXY", without_proxy(known.as_deref()));
+}
+
+fn without_proxy(known: Option<&str>) -> String {
+    const THIS_MACHINE: &str = "localhost,127.0.0.1,::1";
+    match known.map(str::trim).filter(|known| !known.is_empty()) {
+        Some("*") => "*".to_owned(),
+        Some(known) => format!("{known},{THIS_MACHINE}"),
+        None => THIS_MACHINE.to_owned(),
+    }
+}
+
 fn follow(from: Option<impl Read + Send + 'static>, to: Sender<Said>, said: fn(String) -> Said) {
     let Some(from) = from else { return };
     thread::spawn(move || {
@@ -146,6 +168,14 @@ mod tests {
         let error = Program::cargo(&repository::root(), "no-such-command").run(&screen).unwrap_err();
         assert!(error.to_string().starts_with("`cargo no-such-command` failed: "), "{error}");
         screen.end(false);
+    }
+
+    #[test]
+    fn this_machine_needs_no_proxy() {
+        assert_eq!(without_proxy(None), "localhost,127.0.0.1,::1");
+        assert_eq!(without_proxy(Some(" ")), "localhost,127.0.0.1,::1");
+        assert_eq!(without_proxy(Some("intern.example")), "intern.example,localhost,127.0.0.1,::1");
+        assert_eq!(without_proxy(Some("*")), "*");
     }
 
     #[test]

@@ -190,12 +190,20 @@ pub fn safe_url(text: &str, example: &str) -> Result<Url, Misconfigured> {
 
 /// Whether secrets may be sent there: over `https`, or to this machine itself.
 pub fn is_safe(url: &Url) -> bool {
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(url::Host::Domain(host))) => host.eq_ignore_ascii_case("localhost"),
-        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_this_machine(url),
         _ => false,
+    }
+}
+
+/// Whether a URL leads back to this machine.
+pub(crate) fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(host)) => host.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

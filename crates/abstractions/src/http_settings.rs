@@ -3,6 +3,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use url::Url;
+
+use crate::authority::is_this_machine;
+
 /// What may differ between networks. The defaults are right for production.
 ///
 /// ```
@@ -67,6 +71,13 @@ impl HttpSettings {
         &self.resolve
     }
 
+    /// Whether a client that calls this URL must pass by the proxy that the environment names
+    /// (`HTTP_PROXY`): what is meant for this machine itself may be plain `http`, and leaves it for
+    /// nobody else to read; and a proxy would not heed addresses that are given here.
+    pub fn goes_directly(&self, url: &Url) -> bool {
+        !self.resolve.is_empty() || is_this_machine(url)
+    }
+
     /// The certificate authorities that are trusted beside the system's, as PEM.
     pub fn trusted(&self) -> &[String] {
         &self.trust
@@ -80,5 +91,26 @@ impl HttpSettings {
     /// The time for one request.
     pub fn waiting_for(&self) -> Duration {
         self.timeout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_for_this_machine_goes_through_no_proxy() {
+        let directly = |settings: &HttpSettings, url: &str| settings.goes_directly(&Url::parse(url).unwrap());
+        let settings = HttpSettings::default();
+        for url in ["http://localhost:1/x", "https://LOCALHOST", "http://127.8.0.1", "http://[::1]:8080"] {
+            assert!(directly(&settings, url), "{url}");
+        }
+        for url in
+            ["https://login.microsoftonline.com", "http://127.0.0.1.evil.example", "http://localhost.evil"]
+        {
+            assert!(!directly(&settings, url), "{url}");
+        }
+        let settings = settings.resolve("api.example", "127.0.0.1:8443".parse().unwrap());
+        assert!(directly(&settings, "https://api.example"));
     }
 }

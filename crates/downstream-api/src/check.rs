@@ -33,7 +33,7 @@ pub(crate) fn checked(
     let headers = headers_of(&api, &mut faults);
     let client = match api.client {
         Some(client) => Some(client),
-        None => faults.take(client(&api.http)),
+        None => base.as_ref().and_then(|base| faults.take(client(&api.http, base))),
     };
     let (Some(base), Some(relative), Some(scopes), Some(client), true) =
         (base, relative, scopes, client, faults.is_empty())

@@ -2,10 +2,11 @@
 
 use entra_abstractions::{HttpSettings, Misconfigured};
 use reqwest::{Certificate, Client, redirect};
+use url::Url;
 
 /// A client that follows redirects only within the origin it was sent to: a token, and what a
 /// caller put into headers, must not reach a host that the API names.
-pub(crate) fn client(settings: &HttpSettings) -> Result<Client, Misconfigured> {
+pub(crate) fn client(settings: &HttpSettings, base: &Url) -> Result<Client, Misconfigured> {
     #[expect(clippy::disallowed_methods, reason = "this is the crate's one door to HTTP clients")]
     let builder = Client::builder();
     let mut builder = builder
@@ -13,6 +14,9 @@ pub(crate) fn client(settings: &HttpSettings) -> Result<Client, Misconfigured> {
         .timeout(settings.waiting_for())
         .redirect(within_origin())
         .user_agent(concat!("entra-rs/", env!("CARGO_PKG_VERSION")));
+    if settings.goes_directly(base) {
+        builder = builder.no_proxy();
+    }
     for (host, address) in settings.resolved() {
         builder = builder.resolve(host, *address);
     }

@@ -105,8 +105,8 @@ impl TokenAcquirerBuilder {
         if self.application.region().is_some() {
             tracing::warn!("AzureRegion is not used yet: tokens come from the global endpoint");
         }
-        let client = http::build(&self.http)?;
         let authority = self.application.authority();
+        let client = http::build(&self.http, authority)?;
         let identity = Identity {
             instance: authority.instance().to_string(),
             client: self.application.client_id().clone(),

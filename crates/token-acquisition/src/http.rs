@@ -1,17 +1,20 @@
 //! The one place of this crate that builds an HTTP client, and reads a body with a bound.
 
-use entra_abstractions::{HttpSettings, Misconfigured};
+use entra_abstractions::{Authority, HttpSettings, Misconfigured};
 use reqwest::{Certificate, Client, Response, redirect};
 
 /// A client for token endpoints: it follows no redirect (a form with a secret goes nowhere else),
 /// and gives up in time.
 #[expect(clippy::disallowed_methods, reason = "this is the crate's one door to HTTP clients")]
-pub(crate) fn build(settings: &HttpSettings) -> Result<Client, Misconfigured> {
+pub(crate) fn build(settings: &HttpSettings, authority: &Authority) -> Result<Client, Misconfigured> {
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(settings.connecting_for())
         .timeout(settings.waiting_for())
         .user_agent(concat!("entra-rs/", env!("CARGO_PKG_VERSION")));
+    if settings.goes_directly(authority.instance()) {
+        builder = builder.no_proxy();
+    }
     for (host, address) in settings.resolved() {
         builder = builder.resolve(host, *address);
     }

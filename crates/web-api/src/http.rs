@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_abstractions::{Exchange, HttpSettings, Misconfigured, Unavailable};
+use entra_abstractions::{Authority, Exchange, HttpSettings, Misconfigured, Unavailable};
 use reqwest::{Certificate, Client, Response, header::RETRY_AFTER, redirect::Policy};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -11,12 +11,15 @@ use url::Url;
 const LARGEST: usize = 1024 * 1024;
 
 #[expect(clippy::disallowed_methods, reason = "this is the crate's one door to HTTP")]
-pub(crate) fn client(settings: &HttpSettings) -> Result<Client, Misconfigured> {
+pub(crate) fn client(settings: &HttpSettings, authority: &Authority) -> Result<Client, Misconfigured> {
     let mut builder = Client::builder()
         .user_agent(concat!("entra-rs-web-api/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(settings.connecting_for())
         .timeout(settings.waiting_for());
+    if settings.goes_directly(authority.instance()) {
+        builder = builder.no_proxy();
+    }
     for (host, address) in settings.resolved() {
         builder = builder.resolve(host, *address);
     }

@@ -89,7 +89,7 @@ impl TokenValidatorBuilder {
     /// [`Misconfigured`] with every fault of the section and its path.
     pub fn build(self) -> Result<TokenValidator, Misconfigured> {
         let Config { authority, rules, algorithms } = self.config?;
-        let source = Source { client: http::client(&self.http)?, authority, algorithms };
+        let source = Source { client: http::client(&self.http, &authority)?, authority, algorithms };
         let keyring = Arc::new(Keyring::new(source, Arc::clone(&self.clock)));
         Ok(TokenValidator(Arc::new(Inner { rules, keyring, clock: self.clock, policies: self.policies })))
     }
