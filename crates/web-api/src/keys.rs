@@ -60,8 +60,9 @@ impl Keys {
         self.0.iter().any(|key| key.kid == kid)
     }
 
+    /// Whether no key of the set can check anything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|key| key.parsed.is_empty())
     }
 
     /// What this header says, where a good token began with it before.
@@ -121,4 +122,29 @@ fn number(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_set_without_a_key_that_can_check_anything_is_empty() {
+        let number = URL_SAFE_NO_PAD.encode([0xff; 256]);
+        let set = |keys: Value| Keys::new(serde_json::from_value(keys).unwrap(), &[Algorithm::Rs256]);
+        for key in [
+            json!({"kty": "RSA", "kid": "k", "n": number, "e": ""}),
+            json!({"kty": "RSA", "kid": "k", "n": number, "e": "AQAB", "alg": "PS256"}),
+            json!({"kty": "RSA", "kid": "k", "n": URL_SAFE_NO_PAD.encode([0xff; 128]), "e": "AQAB"}),
+            json!({"kty": "RSA", "kid": "k", "n": number, "e": "AQAB", "use": "enc"}),
+            json!({"kty": "oct", "kid": "k", "k": "c2VjcmV0"}),
+            json!("k"),
+        ] {
+            assert!(set(json!({"keys": [key]})).is_empty(), "{key}");
+        }
+        let good = json!({"kty": "RSA", "kid": "k", "n": number, "e": "AQAB"});
+        assert!(!set(json!({"keys": [5, good]})).is_empty());
+    }
 }
