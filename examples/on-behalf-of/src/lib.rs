@@ -62,20 +62,26 @@ async fn process(
 }
 
 /// Maps what the partner API answers: not found and bad request are the caller's, the rest is a
-/// fault of the services behind.
+/// fault of the services behind, also where no answer came. Where there is no token, `?` knows who
+/// must act.
 async fn data(user: AuthenticatedUser, State(apis): State<Apis>) -> Result<Json<Value>, Problem> {
-    match apis.partner.on_behalf_of(&user).get("api/data").json().await {
-        Ok(data) => Ok(Json(data)),
-        Err(CallError::Status(answer)) => Err(Problem::status(match answer.status() {
-            StatusCode::NOT_FOUND => StatusCode::NOT_FOUND,
-            StatusCode::BAD_REQUEST => StatusCode::BAD_REQUEST,
-            status => {
-                tracing::error!(%status, "the partner API failed");
-                StatusCode::BAD_GATEWAY
-            }
-        })),
-        Err(error) => Err(error.into()),
-    }
+    let error = match apis.partner.on_behalf_of(&user).get("api/data").json().await {
+        Ok(data) => return Ok(Json(data)),
+        Err(error @ (CallError::Token(_) | CallError::Refused(_))) => return Err(error.into()),
+        Err(error) => error,
+    };
+    Err(match error.status() {
+        Some(StatusCode::NOT_FOUND) => {
+            Problem::status(StatusCode::NOT_FOUND).detail("the partner service does not have it")
+        }
+        Some(StatusCode::BAD_REQUEST) => {
+            Problem::status(StatusCode::BAD_REQUEST).detail("the partner service cannot take this request")
+        }
+        _ => {
+            tracing::error!(%error, "the partner service failed");
+            Problem::status(StatusCode::BAD_GATEWAY).detail("the partner service failed")
+        }
+    })
 }
 
 /// Three calls at once, for one user.
