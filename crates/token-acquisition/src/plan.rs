@@ -107,11 +107,14 @@ impl Plan {
         };
         let tenant = key.tenant.clone();
         if matches!(grant, Grant::ClientCredentials | Grant::AgentUser(_)) && !tenant.is_real() {
-            return Err(Misconfigured::new(format!(
-                "an application gets no token of its own from \"{tenant}\""
-            ))
-            .at(key.identity.tenant_at.clone())
-            .hint("configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request"));
+            let fault =
+                Misconfigured::new(format!("an application gets no token of its own from \"{tenant}\""));
+            return Err(match request.tenant {
+                Some(_) => fault.at("the tenant of the request").hint("name the tenant by its id or domain"),
+                None => fault.at(key.identity.tenant_at.clone()).hint(
+                    "configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request",
+                ),
+            });
         }
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;

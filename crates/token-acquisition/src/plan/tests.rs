@@ -47,6 +47,12 @@ fn what_an_application_cannot_ask_for() {
     );
     let named = app("api://x/.default").tenant(TenantId::new("fabrikam.example").unwrap());
     assert_eq!(refused("common", &named), "planned");
+    let astray = app("api://x/.default").tenant(TenantId::new("organizations").unwrap());
+    assert_eq!(
+        refused("contoso.example", &astray),
+        "the tenant of the request: an application gets no token of its own from \"organizations\" \
+         (name the tenant by its id or domain)"
+    );
 }
 
 #[test]

@@ -40,6 +40,7 @@ const TABLE: &[(u32, &str)] = &[
         "the user's token was not issued for this API, or its signature is bad: its audience must be this application",
     ),
     (50020, "the user comes from another tenant and is no guest here: ask the user's own tenant"),
+    (50027, "a token or assertion that was sent is no valid JWT: check what the file or provider gives"),
     (50033, "a passing fault of Entra: try again"),
     (50034, "the user does not exist in this tenant: check the user and the tenant"),
     (50057, "the user's account is disabled: an administrator must enable it"),
