@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use url::form_urlencoded::byte_serialize;
+
 use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
 
 /// A clock that moves only when it is told to.
@@ -90,16 +92,44 @@ impl std::fmt::Debug for FakeAcquirer {
     }
 }
 
-/// Fails when one of these secrets stands anywhere in a text: a log, an error, a `Debug`.
+/// Fails when one of these secrets stands anywhere in a text: a log, an error, a `Debug`; also as a
+/// form, a URL or a quoted text would spell it.
 ///
 /// # Panics
 /// When one does; the message tells where, not what.
 #[expect(clippy::panic, reason = "this is an assertion of tests")]
 pub fn assert_no_secrets<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) {
-    for (index, secret) in secrets.into_iter().enumerate() {
-        if let Some(at) = text.find(secret).filter(|_| !secret.is_empty()) {
-            let before = text.get(at.saturating_sub(80)..at).unwrap_or_default();
-            panic!("secret number {index} got out, behind: {before}");
+    for (index, secret) in secrets.into_iter().enumerate().filter(|(_, secret)| !secret.is_empty()) {
+        let form: String = byte_serialize(secret.as_bytes()).collect();
+        let url = form.replace('+', "%20");
+        let quoted = secret.escape_debug().to_string();
+        for spelling in [secret, &form, &url, &quoted] {
+            if let Some(at) = text.find(spelling) {
+                let before = text.get(at.saturating_sub(80)..at).unwrap_or_default();
+                panic!("secret number {index} got out, behind: {before}");
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_however_it_is_spelled() {
+        let is_found = |text: &str| {
+            let text = text.to_owned();
+            std::panic::catch_unwind(move || assert_no_secrets(&text, ["", "a \"s3cret\"?%G&="])).is_err()
+        };
+        for text in [
+            "it is a \"s3cret\"?%G&=",
+            "client_secret=a+%22s3cret%22%3F%25G%26%3D&x=1",
+            "?code=a%20%22s3cret%22%3F%25G%26%3D",
+            r#"Form { secret: "a \"s3cret\"?%G&=" }"#,
+        ] {
+            assert!(is_found(text), "{text}");
+        }
+        assert!(!is_found("client_secret=[secret]"));
     }
 }
