@@ -30,14 +30,7 @@ impl Authority {
     /// [`Misconfigured`] when the instance is not an `https` URL of a host alone. Plain `http` is
     /// allowed for loopback, where a test's Entra lives.
     pub fn new(instance: &str, tenant: TenantId) -> Result<Self, Misconfigured> {
-        let instance = parse(instance)?;
-        if !matches!(instance.path(), "" | "/") {
-            return Err(Misconfigured::new("the instance has a path").hint(
-                "give the host alone, such as https://login.microsoftonline.com/, and the tenant as TenantId",
-            ));
-        }
-        refuse_other_kinds(&instance)?;
-        Ok(Self { instance, tenant })
+        Ok(Self { instance: host_alone(instance)?, tenant })
     }
 
     /// The authority that a single URL names, such as
@@ -71,10 +64,9 @@ impl Authority {
         let instance = section.text("Instance", faults);
         let tenant = section.text("TenantId", faults);
         let tenant_at = section.path_of("TenantId");
-        let tenant = match tenant.map(|tenant| TenantId::new(tenant).map_err(|fault| fault.at(&tenant_at))) {
-            Some(tenant) => Some(faults.take(tenant)?),
-            None => None,
-        };
+        let says_tenant = tenant.is_some();
+        let tenant = tenant
+            .and_then(|tenant| faults.take(TenantId::new(tenant).map_err(|fault| fault.at(&tenant_at))));
         let Some(authority) = section.text("Authority", faults) else {
             return Self::from_parts(section, instance, tenant, faults);
         };
@@ -97,7 +89,8 @@ impl Authority {
             );
             return None;
         }
-        Some(authority)
+        // A tenant that is none has been told already.
+        (tenant.is_some() || !says_tenant).then_some(authority)
     }
 
     fn from_parts(
@@ -113,7 +106,8 @@ impl Authority {
                     .hint("such as https://login.microsoftonline.com/"),
             );
         }
-        if tenant.is_none() {
+        // One that was refused has been told already.
+        if section.text("TenantId", &mut Faults::default()).is_none() {
             faults.add(
                 Misconfigured::new("missing")
                     .at(section.path_of("TenantId"))
@@ -121,7 +115,8 @@ impl Authority {
             );
         }
         let at = section.path_of("Instance");
-        faults.take(Self::new(&instance?, tenant?).map_err(|fault| fault.at(&at)))
+        let instance = faults.take(host_alone(&instance?).map_err(|fault| fault.at(&at)));
+        Some(Self { instance: instance?, tenant: tenant? })
     }
 
     /// The cloud instance: scheme, host and port.
@@ -161,6 +156,17 @@ impl Authority {
         url.set_path(&format!("/{tenant}/{path}"));
         url
     }
+}
+
+fn host_alone(instance: &str) -> Result<Url, Misconfigured> {
+    let instance = parse(instance)?;
+    if !matches!(instance.path(), "" | "/") {
+        return Err(Misconfigured::new("the instance has a path").hint(
+            "give the host alone, such as https://login.microsoftonline.com/, and the tenant as TenantId",
+        ));
+    }
+    refuse_other_kinds(&instance)?;
+    Ok(instance)
 }
 
 fn parse(text: &str) -> Result<Url, Misconfigured> {
@@ -262,6 +268,23 @@ mod tests {
             json!({"Authority": authority, "Instance": "https://login.microsoftonline.us"}),
             "AzureAd.Authority: Authority and Instance disagree",
         );
+    }
+
+    #[test]
+    fn one_fault_hides_no_other() {
+        check(
+            json!({
+                "Authority": "https://login.microsoftonline.com/contoso.example",
+                "Instance": "https://login.microsoftonline.us", "TenantId": "your-tenant-id",
+            }),
+            "2 faults: AzureAd.TenantId: \"your-tenant-id\" is a placeholder, not a tenant id (put in the tenant id \
+             that the Entra admin center shows); AzureAd.Authority: Authority and Instance disagree",
+        );
+        check(
+            json!({"Instance": "http://login.example", "TenantId": "your-tenant-id"}),
+            "2 faults: AzureAd.TenantId: \"your-",
+        );
+        check(json!({"Instance": "http://login.example"}), "2 faults: AzureAd.TenantId: missing");
     }
 
     #[test]
