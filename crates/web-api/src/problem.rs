@@ -38,8 +38,10 @@ use crate::{Denial, Forbidden};
 /// assert_eq!(handler("").unwrap_err().code(), StatusCode::NOT_FOUND);
 /// assert_eq!(handler("x").unwrap_err().code(), StatusCode::INTERNAL_SERVER_ERROR);
 /// ```
+#[doc(alias = "AuthorizeForScopes")]
 #[doc(alias = "MicrosoftIdentityWebChallengeUserException")]
 #[doc(alias = "ProblemDetails")]
+#[doc(alias = "ReplyForbiddenWithWwwAuthenticateHeader")]
 pub struct Problem {
     status: StatusCode,
     challenge: Option<Challenge>,
