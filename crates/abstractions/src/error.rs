@@ -151,8 +151,13 @@ impl InteractionRequired {
 
     /// The `WWW-Authenticate` challenge with which a web API tells its caller.
     pub fn to_challenge(&self) -> Challenge {
-        let challenge =
-            Challenge::bearer().with("error", "insufficient_claims").with("scope", self.scopes().as_str());
+        // `insufficient_claims` promises claims; without any, the caller is told what else it is.
+        let error = match self.claims() {
+            Some(_) => "insufficient_claims",
+            None if self.is_consent_required() => "consent_required",
+            None => "interaction_required",
+        };
+        let challenge = Challenge::bearer().with("error", error).with("scope", self.scopes().as_str());
         match self.claims() {
             Some(claims) => challenge.with("claims", claims.to_base64()),
             None => challenge,
