@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
-use reqwest::RequestBuilder;
+use reqwest::Request;
 
 use crate::options::CallOptions;
 
@@ -20,20 +20,18 @@ pub(crate) enum Body {
 impl Body {
     /// Puts the body into a request. A second time gives the same request again, but for a stream,
     /// which is gone: ask [`is_repeatable`](Self::is_repeatable) first.
-    pub(crate) fn attach(&mut self, request: RequestBuilder, options: &CallOptions) -> RequestBuilder {
-        let with = |request: RequestBuilder, media: &HeaderValue| request.header(header::CONTENT_TYPE, media);
-        let configured = options.content_type.as_ref();
-        match self {
-            Self::Empty => request,
+    pub(crate) fn attach(&mut self, request: &mut Request, options: &CallOptions) {
+        let configured = options.content_type.clone();
+        let (media, body) = match self {
+            Self::Empty => return,
             // Unlike .NET: what is configured as ContentType is sent, with JSON too.
-            Self::Json(bytes) => with(request, configured.unwrap_or(&JSON)).body(bytes.clone()),
-            Self::Text(bytes) => with(request, configured.unwrap_or(&TEXT)).body(bytes.clone()),
-            Self::Bytes(media, bytes) => with(request, media).body(bytes.clone()),
-            Self::Stream(media, stream) => {
-                let request = with(request, media);
-                request.body(std::mem::take(stream))
-            }
-        }
+            Self::Json(bytes) => (configured.unwrap_or(JSON), bytes.clone().into()),
+            Self::Text(bytes) => (configured.unwrap_or(TEXT), bytes.clone().into()),
+            Self::Bytes(media, bytes) => (media.clone(), bytes.clone().into()),
+            Self::Stream(media, stream) => (media.clone(), std::mem::take(stream)),
+        };
+        request.headers_mut().append(header::CONTENT_TYPE, media);
+        *request.body_mut() = Some(body);
     }
 
     pub(crate) fn is_repeatable(&self) -> bool {
@@ -55,14 +53,24 @@ pub(crate) struct Read {
 
 /// Reads a body up to a limit. The time for it is part of the call's.
 pub(crate) async fn read(response: &mut reqwest::Response, limit: usize) -> Result<Read, reqwest::Error> {
-    let mut all = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
+    // Most bodies are one chunk, which is not copied.
+    let mut first = response.chunk().await?.unwrap_or_default();
+    if first.len() > limit {
+        return Ok(Read { bytes: first.split_to(limit), is_whole: false });
+    }
+    let Some(mut chunk) = response.chunk().await? else {
+        return Ok(Read { bytes: first, is_whole: true });
+    };
+    let mut all = BytesMut::from(first);
+    loop {
         let room = limit - all.len();
+        all.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
-            all.extend_from_slice(chunk.get(..room).unwrap_or_default());
             return Ok(Read { bytes: all.freeze(), is_whole: false });
         }
-        all.extend_from_slice(&chunk);
+        match response.chunk().await? {
+            Some(next) => chunk = next,
+            None => return Ok(Read { bytes: all.freeze(), is_whole: true }),
+        }
     }
-    Ok(Read { bytes: all.freeze(), is_whole: true })
 }

@@ -100,8 +100,8 @@ impl Call {
     #[doc(alias = "CallApiAsync")]
     #[doc(alias = "CallApiForUserAsync")]
     #[doc(alias = "CallApiForAppAsync")]
-    pub async fn send(self) -> Result<Response, CallError> {
-        execute(self).await
+    pub async fn send(mut self) -> Result<Response, CallError> {
+        execute(&mut self).await
     }
 
     /// Makes the call and reads the answer's JSON. An empty body is `null`.
@@ -113,16 +113,21 @@ impl Call {
     #[doc(alias = "GetForUserAsync")]
     #[doc(alias = "GetForAppAsync")]
     #[doc(alias = "PostForUserAsync")]
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T, CallError> {
-        execute(self).await?.error_for_status().await?.json().await
+    pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, CallError> {
+        let mut response = execute(&mut self).await?;
+        if response.status().is_success() {
+            response.read_json().await
+        } else {
+            Err(response.into_error().await)
+        }
     }
 
     /// Makes the call for its effect; a body is not read.
     ///
     /// # Errors
     /// As [`send`](Self::send), and for another status than 2xx as [`json`](Self::json).
-    pub async fn empty(self) -> Result<(), CallError> {
-        execute(self).await?.error_for_status().await.map(drop)
+    pub async fn empty(mut self) -> Result<(), CallError> {
+        execute(&mut self).await?.error_for_status().await.map(drop)
     }
 
     fn note(mut self, result: Result<(), Misconfigured>) -> Self {

@@ -108,17 +108,24 @@ fn texts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Whether the body says that it is JSON: `application/json`, `text/json` or anything `+json`.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
-    let media = media_type(headers).unwrap_or_default();
-    let (_, subtype) = media.split_once('/').unwrap_or_default();
-    subtype == "json" || subtype.ends_with("+json")
+    if headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+        return true;
+    }
+    let (_, subtype) = media(headers).and_then(|media| media.split_once('/')).unwrap_or_default();
+    let suffix = subtype.rsplit_once('+').map_or(subtype, |(_, suffix)| suffix);
+    suffix.eq_ignore_ascii_case("json")
 }
 
 /// The media type without its parameters, lower case; nothing that is not one.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    media(headers).map(str::to_ascii_lowercase)
+}
+
+fn media(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let media = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
-    (!media.is_empty() && media.len() <= 100 && media.chars().all(plain)).then_some(media)
+    let media = text.split(';').next().unwrap_or_default().trim();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/+-._".contains(&b);
+    (!media.is_empty() && media.len() <= 100 && media.bytes().all(plain)).then_some(media)
 }
 
 #[cfg(test)]

@@ -4,41 +4,42 @@ use std::sync::Arc;
 
 use entra_abstractions::{Subject, TokenError};
 use http::{HeaderValue, StatusCode, header};
+use reqwest::Request;
 
 use crate::{
     Call, CallError, Response, app_scopes, consent,
     error::{Asked, TransportError},
 };
 
-pub(crate) async fn execute(mut call: Call) -> Result<Response, CallError> {
+pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     if let Some(fault) = call.refused.take() {
         return Err(CallError::Refused(fault));
     }
     let api = call.api.clone();
     let configured = api.configured();
-    let url = call.options.url(call.path.as_ref());
     let asked = Asked {
         api: Arc::clone(&configured.name),
         method: call.method.clone(),
-        host: url.host_str().unwrap_or_default().into(),
+        host: call.options.base.host_str().unwrap_or_default().into(),
     };
     let mut answered = false;
     loop {
-        let mut request = configured.client.request(call.method.clone(), url.clone());
-        request = request.headers(call.options.headers.clone());
+        let mut request = Request::new(call.method.clone(), call.options.url(call.path.as_ref()));
+        request.headers_mut().clone_from(&call.options.headers);
         if let Some(accept) = &call.options.accept {
-            request = request.header(header::ACCEPT, accept);
+            request.headers_mut().append(header::ACCEPT, accept.clone());
         }
-        if let Some(timeout) = call.options.timeout {
-            request = request.timeout(timeout);
+        if call.options.timeout.is_some() {
+            *request.timeout_mut() = call.options.timeout;
         }
-        if let Some(authorization) = authorization(&call).await? {
-            request = request.header(header::AUTHORIZATION, authorization);
+        if let Some(authorization) = authorization(call).await? {
+            request.headers_mut().append(header::AUTHORIZATION, authorization);
         }
         let is_repeatable = call.body.is_repeatable();
-        request = call.body.attach(request, &call.options);
-        let response = request
-            .send()
+        call.body.attach(&mut request, &call.options);
+        let response = configured
+            .client
+            .execute(request)
             .await
             .map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
         tracing::debug!(api = %asked.api, method = %asked.method, status = response.status().as_u16(), "called");
@@ -55,7 +56,7 @@ pub(crate) async fn execute(mut call: Call) -> Result<Response, CallError> {
             continue;
         }
         let limit = configured.response_limit;
-        return Ok(Response::new(response, asked, call.request.scopes, answered, limit));
+        return Ok(Response::new(response, asked, call.request.scopes.clone(), answered, limit));
     }
 }
 

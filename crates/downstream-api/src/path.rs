@@ -2,6 +2,8 @@
 //!
 //! In: what configuration or a caller wrote. Out: a URL of the same origin, below the base's path.
 
+use std::{borrow::Cow, iter};
+
 use entra_abstractions::Misconfigured;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
@@ -19,6 +21,10 @@ impl RelativePath {
     /// Whatever could leave the base is refused, also where it is percent-encoded, since servers
     /// decode before they look: a token meant for one API must not reach another.
     pub(crate) fn parse(text: &str) -> Result<Self, Misconfigured> {
+        // Most paths are of letters, digits and single slashes: nothing that a rule is about.
+        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_".contains(&b)) && !text.starts_with("//") {
+            return Ok(Self { path: text.strip_prefix('/').unwrap_or(text).to_owned(), query: None });
+        }
         let refuse = |what: &str| {
             Err(Misconfigured::new(format!("the relative path {what}"))
                 .hint("give a path below the API's BaseUrl, such as items/7"))
@@ -51,12 +57,17 @@ impl RelativePath {
     pub(crate) fn below(&self, base: &Url) -> Url {
         let mut url = base.clone();
         url.set_path(&format!("{}/{}", base.path().trim_end_matches('/'), self.path));
-        url.set_query(self.query.as_deref());
+        if self.query.is_some() {
+            url.set_query(self.query.as_deref());
+        }
         url
     }
 
     /// Below this path, another; both queries are kept.
-    pub(crate) fn join(&self, below: &Self) -> Self {
+    pub(crate) fn join<'p>(&self, below: &'p Self) -> Cow<'p, Self> {
+        if *self == Self::default() {
+            return Cow::Borrowed(below);
+        }
         let path = match (self.path.trim_end_matches('/'), below.path.as_str()) {
             (_, "") => self.path.clone(),
             ("", path) => path.to_owned(),
@@ -65,7 +76,7 @@ impl RelativePath {
         let queries: Vec<&str> =
             [&self.query, &below.query].into_iter().flatten().map(String::as_str).collect();
         let query = (!queries.is_empty()).then(|| queries.join("&"));
-        Self { path, query }
+        Cow::Owned(Self { path, query })
     }
 }
 
@@ -95,19 +106,14 @@ fn names_scheme(path: &str) -> bool {
     })
 }
 
-/// The path with its percent-encoding taken away, again and again: a proxy may decode once and the
-/// server behind it once more.
-fn decoded(path: &str) -> Vec<String> {
-    let mut forms = vec![path.to_owned()];
-    for _ in 0..4 {
-        let last = forms.last().map(String::as_str).unwrap_or_default();
-        let next = percent_decode_str(last).decode_utf8_lossy().into_owned();
-        if next == last {
-            break;
-        }
-        forms.push(next);
-    }
-    forms
+/// The path, and again with its percent-encoding taken away, again and again: a proxy may decode
+/// once and the server behind it once more.
+fn decoded(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let decode = |form: &Cow<'_, str>| {
+        let next = form.contains('%').then(|| percent_decode_str(form).decode_utf8_lossy().into_owned())?;
+        (next != **form).then_some(Cow::Owned(next))
+    };
+    iter::successors(Some(Cow::Borrowed(path)), decode).take(5)
 }
 
 /// Some servers cut a segment's parameters off first, so that `..;x` climbs as well.

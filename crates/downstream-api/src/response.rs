@@ -49,11 +49,13 @@ impl Response {
     /// [`CallError::Status`] with status, headers and the first 4 KiB of the body; but
     /// [`CallError::Token`] where the answer says that the user must consent or sign in again.
     #[doc(alias = "EnsureSuccessStatusCode")]
-    pub async fn error_for_status(mut self) -> Result<Self, CallError> {
+    pub async fn error_for_status(self) -> Result<Self, CallError> {
+        if self.status().is_success() { Ok(self) } else { Err(self.into_error().await) }
+    }
+
+    #[cold]
+    pub(crate) async fn into_error(mut self) -> CallError {
         let status = self.status();
-        if status.is_success() {
-            return Ok(self);
-        }
         // A connection that breaks here must not hide the status.
         let body = match read(&mut self.inner, REFUSAL).await {
             Ok(body) => body.bytes,
@@ -61,10 +63,10 @@ impl Response {
         };
         let headers = self.inner.headers();
         if let Some(asked) = asked_for(&self.asked, status, headers, &body, &self.scopes, self.answered) {
-            return Err(CallError::Token(TokenError::InteractionRequired(asked)));
+            return CallError::Token(TokenError::InteractionRequired(asked));
         }
         let start = body.slice(..body.len().min(ERROR_BODY));
-        Err(CallError::Status(StatusError::new(self.asked, status, headers.clone(), start)))
+        CallError::Status(StatusError::new(self.asked, status, headers.clone(), start))
     }
 
     /// The body as JSON. An empty one is `null`, so that `Option<T>` and `()` can be asked for.
@@ -73,11 +75,17 @@ impl Response {
     /// [`CallError::Decode`] when the body is not JSON, not of that shape, or longer than the API's
     /// limit; [`CallError::Transport`] when it does not come whole and in time.
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, CallError> {
+        self.read_json().await
+    }
+
+    pub(crate) async fn read_json<T: DeserializeOwned>(&mut self) -> Result<T, CallError> {
         let body = self.read_whole().await?;
         if body.is_empty() {
             return serde_json::from_slice(b"null").map_err(|_source| self.decode("an empty body", &body));
         }
-        if let Some(media) = media_type(self.headers()).filter(|_| !is_json(self.headers())) {
+        if !is_json(self.headers())
+            && let Some(media) = media_type(self.headers())
+        {
             return Err(self.decode(format!("{media} where JSON was expected"), &body));
         }
         serde_json::from_slice(&body).map_err(|error| {
