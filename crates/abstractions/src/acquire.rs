@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{self, Debug},
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -33,11 +34,13 @@ impl<T: AcquireToken + ?Sized> AcquireToken for Arc<T> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Acquiring<'a>(State<'a>);
 
+/// A tag and one word, whatever it is: such a value is handed through in registers, and a cached
+/// token never sees memory. So what is not the token is boxed.
 enum State<'a> {
-    Ready(Option<Result<AccessToken, TokenError>>),
-    /// Boxed twice, so that all of this is one word and a tag, and a cached token is handed through
-    /// in registers.
+    Token(AccessToken),
+    Failed(Box<TokenError>),
     Fetching(Box<Fetching<'a>>),
+    Taken,
 }
 
 type Fetching<'a> = Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send + 'a>>;
@@ -46,7 +49,10 @@ impl<'a> Acquiring<'a> {
     /// A result that is here already.
     #[inline]
     pub fn ready(result: Result<AccessToken, TokenError>) -> Self {
-        Self(State::Ready(Some(result)))
+        Self(match result {
+            Ok(token) => State::Token(token),
+            Err(error) => State::Failed(Box::new(error)),
+        })
     }
 
     /// A result that must be waited for.
@@ -61,8 +67,9 @@ impl<'a> Acquiring<'a> {
     #[inline]
     pub fn now(self) -> Result<Result<AccessToken, TokenError>, Self> {
         match self.0 {
-            State::Ready(Some(result)) => Ok(result),
-            other => Err(Self(other)),
+            State::Token(token) => Ok(Ok(token)),
+            State::Failed(error) => Ok(Err(*error)),
+            other @ (State::Fetching(_) | State::Taken) => Err(Self(other)),
         }
     }
 }
@@ -72,22 +79,29 @@ impl Future for Acquiring<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        match mem::replace(&mut self.0, State::Taken) {
+            State::Token(token) => Poll::Ready(Ok(token)),
+            State::Failed(error) => Poll::Ready(Err(*error)),
+            State::Fetching(mut future) => {
+                let poll = (*future).as_mut().poll(context);
+                if poll.is_pending() {
+                    self.0 = State::Fetching(future);
+                }
+                poll
+            }
             // A future that is polled after it was ready never wakes again, as `std`'s does not
             // promise more either.
-            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
-            State::Fetching(future) => (**future).as_mut().poll(context),
+            State::Taken => Poll::Pending,
         }
     }
 }
 
-/// What must be so for a cached token to cost nothing: nobody can move two words any faster.
 const _: () = assert!(size_of::<Acquiring<'static>>() == 2 * size_of::<usize>());
 
 impl Debug for Acquiring<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            State::Ready(_) => "Acquiring::ready",
+            State::Token(_) | State::Failed(_) | State::Taken => "Acquiring::ready",
             State::Fetching(_) => "Acquiring::fetching",
         })
     }
