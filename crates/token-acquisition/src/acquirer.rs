@@ -100,13 +100,13 @@ impl TokenAcquirer {
         let own = &self.0.identity;
         // An agent's id and a client's are the same identifier; both were checked when made.
         let client = entra_abstractions::ClientId::new(agent.as_str()).unwrap_or_else(|_| own.client.clone());
-        let identity = Identity {
-            instance: own.instance.clone(),
+        let identity = Identity::new(
+            own.instance.clone(),
             client,
-            tenant: own.tenant.clone(),
-            app_tenant: own.app_tenant.clone(),
-            tenant_at: own.tenant_at.clone(),
-        };
+            own.tenant.clone(),
+            own.app_tenant.clone(),
+            own.tenant_at.clone(),
+        );
         Self::from_engine(Engine {
             identity: Arc::new(identity),
             credentials: CredentialChain::of_assertion(proof),

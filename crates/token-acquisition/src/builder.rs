@@ -107,16 +107,17 @@ impl TokenAcquirerBuilder {
         }
         let authority = self.application.authority();
         let client = http::build(&self.http, authority)?;
-        let identity = Identity {
-            instance: authority.instance().to_string(),
-            client: self.application.client_id().clone(),
-            tenant: authority.tenant().clone(),
-            app_tenant: match self.application.app_home_tenant() {
-                Some(home) if !authority.tenant().is_real() => home.clone(),
-                _ => authority.tenant().clone(),
-            },
-            tenant_at: self.application.path_of("TenantId"),
+        let app_tenant = match self.application.app_home_tenant() {
+            Some(home) if !authority.tenant().is_real() => home,
+            _ => authority.tenant(),
         };
+        let identity = Identity::new(
+            authority.instance().to_string(),
+            self.application.client_id().clone(),
+            authority.tenant().clone(),
+            app_tenant.clone(),
+            self.application.path_of("TenantId"),
+        );
         let shared = Shared {
             wire: Wire::new(client, Arc::clone(&self.clock), RetryDelay(self.retry_delay)),
             endpoint: Endpoint::default(),

@@ -17,7 +17,7 @@ use std::{
 
 use entra_abstractions::{AccessToken, Clock, Exchange, TokenError};
 use foldhash::fast::RandomState;
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 pub(crate) use entry::Entry;
 pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
@@ -60,7 +60,11 @@ const OVERHEAD: usize = 512;
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>, budget: usize) -> Self {
         Self {
-            tokens: HashMap::builder().hasher(RandomState::default()).build(),
+            // A write finishes what it begins: a table that is half moved makes every read look twice.
+            tokens: HashMap::builder()
+                .hasher(RandomState::default())
+                .resize_mode(ResizeMode::Blocking)
+                .build(),
             pauses: Pauses::default(),
             clock,
             budget,

@@ -1,7 +1,7 @@
 //! The key of a cached token: whose token, for what, shown how. Exact, and never the secret itself.
 
 use std::{
-    hash::{Hash, Hasher},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -20,6 +20,22 @@ pub(crate) struct Identity {
     pub(crate) app_tenant: TenantId,
     /// Where the tenant is configured, for errors.
     pub(crate) tenant_at: String,
+    /// Of the client, so that a look-up need not hash it again.
+    hash: u64,
+}
+
+impl Identity {
+    pub(crate) fn new(
+        instance: String,
+        client: ClientId,
+        tenant: TenantId,
+        app_tenant: TenantId,
+        tenant_at: String,
+    ) -> Self {
+        let mut hasher = DefaultHasher::new();
+        client.hash(&mut hasher);
+        Self { instance, client, tenant, app_tenant, tenant_at, hash: hasher.finish() }
+    }
 }
 
 /// A key that is kept.
@@ -135,7 +151,7 @@ impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, parameters: _ } = self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
-        identity.client.hash(state);
+        state.write_u64(identity.hash);
         owner.hash(state);
         // Most requests name no tenant, or the configured one.
         if **tenant != identity.app_tenant {

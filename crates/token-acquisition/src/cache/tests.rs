@@ -17,13 +17,9 @@ struct Fixture {
 impl Fixture {
     fn new(budget: usize) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let identity = Identity {
-            instance: "https://login.example/".into(),
-            client: ClientId::new("client").unwrap(),
-            tenant: TenantId::new("contoso.example").unwrap(),
-            app_tenant: TenantId::new("contoso.example").unwrap(),
-            tenant_at: String::new(),
-        };
+        let (client, tenant) = (ClientId::new("client").unwrap(), TenantId::new("contoso.example").unwrap());
+        let instance = "https://login.example/".into();
+        let identity = Identity::new(instance, client, tenant.clone(), tenant, String::new());
         let cache = Cache::new(Arc::clone(&clock) as Arc<dyn Clock>, budget);
         Self { clock, cache, identity: Arc::new(identity) }
     }

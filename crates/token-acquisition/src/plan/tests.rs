@@ -11,13 +11,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn identity(tenant: &str) -> Arc<Identity> {
-    Arc::new(Identity {
-        instance: "https://login.example/".into(),
-        client: ClientId::new("client").unwrap(),
-        tenant: TenantId::new(tenant).unwrap(),
-        app_tenant: TenantId::new(tenant).unwrap(),
-        tenant_at: "AzureAd.TenantId".into(),
-    })
+    let (client, tenant) = (ClientId::new("client").unwrap(), TenantId::new(tenant).unwrap());
+    let (instance, at) = ("https://login.example/".into(), "AzureAd.TenantId".into());
+    Arc::new(Identity::new(instance, client, tenant.clone(), tenant, at))
 }
 
 fn scopes(text: &str) -> Scopes {
