@@ -63,9 +63,13 @@ impl Report {
              x floor: how many times the floor ours costs. Peer / ours: how many times ours the peer costs.\n\
              allocations: of one operation, ours and in brackets the peer's; those of a call are not counted."
         ));
+        let mut told = None;
         for row in &self.0 {
-            let peer = row.peer.as_ref().map_or_else(String::new, |peer| format!("; peer: {}", peer.name));
-            say(&format!("  {}: floor: {}{peer}", row.name, row.floor_is));
+            let sides = (row.floor_is, row.peer.as_ref().map(|peer| peer.name));
+            if told.replace(sides) != Some(sides) {
+                let peer = sides.1.map(|name| format!("; the peer: {name}")).unwrap_or_default();
+                say(&format!("  {}: the floor: {}{peer}", row.name, row.floor_is));
+            }
         }
         let missed = self.0.iter().filter(|row| !row.holds()).count();
         say(&format!("{} gates hold, {missed} missed", self.0.len() - missed));
