@@ -17,7 +17,7 @@ use crate::{
 pub struct Call {
     pub(crate) api: Api,
     pub(crate) options: Arc<CallOptions>,
-    pub(crate) request: TokenRequest,
+    pub(crate) request: Arc<TokenRequest>,
     pub(crate) method: Method,
     pub(crate) path: Option<RelativePath>,
     pub(crate) body: Body,
@@ -141,6 +141,6 @@ impl Call {
 /// So that whatever can be said of a token request can be said of a call.
 impl AsMut<TokenRequest> for Call {
     fn as_mut(&mut self) -> &mut TokenRequest {
-        &mut self.request
+        Arc::make_mut(&mut self.request)
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 pub struct Caller {
     api: Api,
     options: Arc<CallOptions>,
-    request: TokenRequest,
+    request: Arc<TokenRequest>,
     refused: Option<Misconfigured>,
 }
 
@@ -42,7 +42,7 @@ macro_rules! verbs {
 impl Caller {
     pub(crate) fn new(api: Api, request: TokenRequest) -> Self {
         let options = Arc::clone(&api.configured().options);
-        Self { api, options, request, refused: None }
+        Self { api, options, request: Arc::new(request), refused: None }
     }
 
     verbs! {
@@ -89,7 +89,7 @@ impl Caller {
         Call {
             api: self.api.clone(),
             options: Arc::clone(&self.options),
-            request: self.request.clone(),
+            request: Arc::clone(&self.request),
             method,
             path: None,
             body: Body::Empty,
@@ -104,8 +104,8 @@ impl Caller {
         Misconfigured: From<S::Error>,
     {
         match scopes.try_into() {
-            Ok(scopes) => self.request.scopes = scopes,
-            Err(fault) => self.request = self.request.refuse(fault.into()),
+            Ok(scopes) => self.as_mut().scopes = scopes,
+            Err(fault) => self.refuse(fault.into()),
         }
         self
     }
@@ -115,40 +115,40 @@ impl Caller {
     where
         Misconfigured: From<T::Error>,
     {
-        self.request = match tenant.try_into() {
-            Ok(tenant) => self.request.tenant(tenant),
-            Err(fault) => self.request.refuse(fault.into()),
-        };
+        match tenant.try_into() {
+            Ok(tenant) => self.as_mut().tenant = Some(tenant),
+            Err(fault) => self.refuse(fault.into()),
+        }
         self
     }
 
     /// Asks for a token that satisfies a claims challenge.
     pub fn claims(mut self, claims: Claims) -> Self {
-        self.request = self.request.claims(claims);
+        self.as_mut().claims = Some(claims);
         self
     }
 
     /// Asks Entra even where a token is cached.
     pub fn force_refresh(mut self) -> Self {
-        self.request = self.request.force_refresh();
+        self.as_mut().force_refresh = true;
         self
     }
 
     /// Logs the token request under an id of the caller.
     pub fn correlation_id(mut self, id: CorrelationId) -> Self {
-        self.request = self.request.correlation_id(id);
+        self.as_mut().correlation_id = Some(id);
         self
     }
 
     /// Asks with a path below the application's federated identity.
     pub fn fmi_path(mut self, path: FmiPath) -> Self {
-        self.request = self.request.fmi_path(path);
+        self.as_mut().fmi_path = Some(path);
         self
     }
 
     /// Adds a parameter to the token request (not to the call: that is [`Call::query`]).
     pub fn parameter(mut self, parameter: Parameter) -> Self {
-        self.request = self.request.parameter(parameter);
+        self.as_mut().parameters.push(parameter);
         self
     }
 
@@ -209,6 +209,10 @@ impl Caller {
         self
     }
 
+    fn refuse(&mut self, fault: Misconfigured) {
+        self.as_mut().refused.get_or_insert(fault);
+    }
+
     fn overlay(&mut self) -> &mut CallOptions {
         Arc::make_mut(&mut self.options)
     }
@@ -222,6 +226,6 @@ impl Caller {
 /// `with_agent_identity` this way.
 impl AsMut<TokenRequest> for Caller {
     fn as_mut(&mut self) -> &mut TokenRequest {
-        &mut self.request
+        Arc::make_mut(&mut self.request)
     }
 }

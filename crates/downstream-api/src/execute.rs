@@ -51,7 +51,7 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         {
             // Claims that the caller gave are part of what the API asks now, or the token that had
             // them would have done.
-            call.request.claims = Some(claims);
+            call.as_mut().claims = Some(claims);
             answered = true;
             continue;
         }
@@ -62,7 +62,7 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
 
 /// The header of the call's token; nothing for an API that takes none.
 async fn authorization(call: &Call) -> Result<Option<HeaderValue>, TokenError> {
-    let request = &call.request;
+    let request = &*call.request;
     if let Some(fault) = &request.refused {
         return Err(TokenError::Misconfigured(fault.clone()));
     }
