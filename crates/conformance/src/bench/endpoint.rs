@@ -8,7 +8,11 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
+use bytes::Bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
+
+/// How many orders the API has.
+pub(super) const ORDERS: usize = 25;
 
 /// Serves until it is dropped.
 pub(super) struct Endpoint {
@@ -20,9 +24,10 @@ const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":86399,"access_token":
 
 impl Endpoint {
     pub(super) async fn start() -> Result<Self> {
+        let orders = orders();
         let router = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(async move || json(TOKEN)))
-            .route("/orders", get(async move || json(ORDERS)));
+            .route("/orders", get(async move || json(orders.clone())));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let serving = tokio::spawn(async move {
@@ -34,7 +39,7 @@ impl Endpoint {
     }
 }
 
-fn json(text: &'static str) -> impl IntoResponse {
+fn json(text: impl IntoResponse) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], text)
 }
 
@@ -44,4 +49,10 @@ impl Drop for Endpoint {
     }
 }
 
-const ORDERS: &str = r#"[{"id":1,"customer":"O'Hara & Sons","lines":[{"article":"bolt","count":400},{"article":"nut","count":400}]},{"id":2,"customer":"Contoso","lines":[{"article":"washer","count":12000}]},{"id":3,"customer":"Fabrikam","lines":[{"article":"rivet","count":75},{"article":"bolt","count":80}]}]"#;
+/// A page as APIs answer with: some two thousand bytes.
+fn orders() -> Bytes {
+    let order = |id| {
+        format!(r#"{{"id":{id},"customer":"O'Hara & Sons","lines":[{{"article":"bolt","count":400}}]}}"#)
+    };
+    format!("[{}]", (1..=ORDERS).map(order).collect::<Vec<_>>().join(",")).into()
+}
