@@ -33,6 +33,7 @@ struct Forms {
     canonical: Box<str>,
     /// Of the canonical form, so that a key need not hash it again.
     hash: u64,
+    are_default: bool,
 }
 
 impl Scopes {
@@ -70,7 +71,9 @@ impl Scopes {
         let canonical = folded.join(" ").into_boxed_str();
         let mut hasher = DefaultHasher::new();
         canonical.hash(&mut hasher);
-        Ok(Self(Arc::new(Forms { words: words.into(), wire, canonical, hash: hasher.finish() })))
+        let are_default = words.iter().all(|word| is_default(word));
+        let hash = hasher.finish();
+        Ok(Self(Arc::new(Forms { words: words.into(), wire, canonical, hash, are_default })))
     }
 
     /// The scopes, as they were written.
@@ -90,7 +93,7 @@ impl Scopes {
 
     /// Whether each of them is some resource's `/.default`, as an application's own token needs.
     pub fn are_default(&self) -> bool {
-        self.iter().all(is_default)
+        self.0.are_default
     }
 
     /// The `/.default` scope of the one resource that these scopes belong to: what an application

@@ -2,41 +2,41 @@
 
 use std::sync::Arc;
 
-use entra_abstractions::{Subject, TokenError};
+use entra_abstractions::{Subject, TokenError, TokenRequest};
 use http::{HeaderValue, StatusCode, header};
 use reqwest::Request;
 
 use crate::{
-    Call, CallError, Response, app_scopes, consent,
+    Api, Call, CallError, Response, app_scopes, consent,
     error::{Asked, TransportError},
 };
 
 pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
-    if let Some(fault) = call.refused.take() {
+    let Call { api, options, request: token_request, method, path, body, refused } = call;
+    if let Some(fault) = refused.take() {
         return Err(CallError::Refused(fault));
     }
-    let api = call.api.clone();
     let configured = api.configured();
     let asked = Asked {
         api: Arc::clone(&configured.name),
-        method: call.method.clone(),
-        host: call.options.base.host_str().unwrap_or_default().into(),
+        method: method.clone(),
+        host: options.base.host_str().unwrap_or_default().into(),
     };
     let mut answered = false;
     loop {
-        let mut request = Request::new(call.method.clone(), call.options.url(call.path.as_ref()));
-        request.headers_mut().clone_from(&call.options.headers);
-        if let Some(accept) = &call.options.accept {
+        let mut request = Request::new(method.clone(), options.url(path.as_ref()));
+        request.headers_mut().clone_from(&options.headers);
+        if let Some(accept) = &options.accept {
             request.headers_mut().append(header::ACCEPT, accept.clone());
         }
-        if call.options.timeout.is_some() {
-            *request.timeout_mut() = call.options.timeout;
+        if options.timeout.is_some() {
+            *request.timeout_mut() = options.timeout;
         }
-        if let Some(authorization) = authorization(call).await? {
+        if let Some(authorization) = authorization(api, token_request).await? {
             request.headers_mut().append(header::AUTHORIZATION, authorization);
         }
-        let is_repeatable = call.body.is_repeatable();
-        call.body.attach(&mut request, &call.options);
+        let is_repeatable = body.is_repeatable();
+        body.attach(&mut request, options);
         let response = configured
             .client
             .execute(request)
@@ -51,26 +51,25 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         {
             // Claims that the caller gave are part of what the API asks now, or the token that had
             // them would have done.
-            call.as_mut().claims = Some(claims);
+            Arc::make_mut(token_request).claims = Some(claims);
             answered = true;
             continue;
         }
-        let limit = configured.response_limit;
-        return Ok(Response::new(response, asked, call.request.scopes.clone(), answered, limit));
+        let (scopes, limit) = (token_request.scopes.clone(), configured.response_limit);
+        return Ok(Response::new(response, asked, scopes, answered, limit));
     }
 }
 
 /// The header of the call's token; nothing for an API that takes none.
-async fn authorization(call: &Call) -> Result<Option<HeaderValue>, TokenError> {
-    let request = &*call.request;
+async fn authorization(api: &Api, request: &TokenRequest) -> Result<Option<HeaderValue>, TokenError> {
     if let Some(fault) = &request.refused {
         return Err(TokenError::Misconfigured(fault.clone()));
     }
-    let configured = call.api.configured();
+    let configured = api.configured();
     if configured.is_anonymous {
         return match request.subject {
             Subject::App => Ok(None),
-            Subject::User(_) | Subject::Agent(..) => Err(call.api.takes_no_token().into()),
+            Subject::User(_) | Subject::Agent(..) => Err(api.takes_no_token().into()),
         };
     }
     if app_scopes::is_app(&request.subject) {

@@ -22,7 +22,8 @@ impl RelativePath {
     /// decode before they look: a token meant for one API must not reach another.
     pub(crate) fn parse(text: &str) -> Result<Self, Misconfigured> {
         // Most paths are of letters, digits and single slashes: nothing that a rule is about.
-        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_".contains(&b)) && !text.starts_with("//") {
+        let is_plain = |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_');
+        if text.bytes().all(is_plain) && !text.starts_with("//") {
             return Ok(Self { path: text.strip_prefix('/').unwrap_or(text).to_owned(), query: None });
         }
         let refuse = |what: &str| {
@@ -55,8 +56,10 @@ impl RelativePath {
 
     /// Below the base, this path.
     pub(crate) fn below(&self, base: &Url) -> Url {
+        let root = base.path().trim_end_matches('/');
+        let path = [root, "/", &self.path].concat();
         let mut url = base.clone();
-        url.set_path(&format!("{}/{}", base.path().trim_end_matches('/'), self.path));
+        url.set_path(&path);
         if self.query.is_some() {
             url.set_query(self.query.as_deref());
         }
@@ -65,7 +68,7 @@ impl RelativePath {
 
     /// Below this path, another; both queries are kept.
     pub(crate) fn join<'p>(&self, below: &'p Self) -> Cow<'p, Self> {
-        if *self == Self::default() {
+        if self.path.is_empty() && self.query.is_none() {
             return Cow::Borrowed(below);
         }
         let path = match (self.path.trim_end_matches('/'), below.path.as_str()) {
