@@ -5,7 +5,7 @@ mod misconfigured;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use crate::{Challenge, Claims, Scopes};
+use crate::{Challenge, Claims, Scopes, StoreError};
 
 pub use exchange::Exchange;
 pub use misconfigured::{Fault, Faults, Misconfigured};
@@ -120,12 +120,38 @@ struct Interaction {
     exchange: Exchange,
     scopes: Scopes,
     claims: Option<Claims>,
+    lost: Option<LostSession>,
+}
+
+/// Why a long-running session gets no more tokens. Either way the user must call again, so that a
+/// new one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LostSession {
+    /// Nothing is kept under its key: it never began, was ended, was not used for too long, or was
+    /// kept by a process that is no more and shared no store.
+    NotKept,
+    /// What was kept is over: Entra refused the user's refresh token, as it has expired or was
+    /// revoked.
+    Refused,
 }
 
 impl InteractionRequired {
     /// Says that for these scopes the user must act.
     pub fn new(exchange: Exchange, scopes: Scopes, claims: Option<Claims>) -> Self {
-        Self(Arc::new(Interaction { exchange, scopes, claims }))
+        Self(Arc::new(Interaction { exchange, scopes, claims, lost: None }))
+    }
+
+    /// With the reason why a long-running session is over.
+    #[must_use]
+    pub fn with_lost_session(mut self, why: LostSession) -> Self {
+        Arc::make_mut(&mut self.0).lost = Some(why);
+        self
+    }
+
+    /// Why the long-running session is over for which a token was asked, where it is.
+    pub fn lost_session(&self) -> Option<LostSession> {
+        self.0.lost
     }
 
     /// What was asked and what was answered.
@@ -167,8 +193,13 @@ impl InteractionRequired {
 
 impl fmt::Display for InteractionRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let act = if self.is_consent_required() { "consent" } else { "sign in again" };
-        write!(f, "the user must {act} for {}: {}", self.0.scopes, self.0.exchange)
+        let act = match self.0.lost {
+            Some(LostSession::NotKept) => "the session is lost: the user must call again",
+            Some(LostSession::Refused) => "the session is over: the user must sign in and call again",
+            None if self.is_consent_required() => "the user must consent",
+            None => "the user must sign in again",
+        };
+        write!(f, "{act} for {}: {}", self.0.scopes, self.0.exchange)
     }
 }
 
@@ -209,6 +240,12 @@ impl Unavailable {
     /// What was asked and what was answered.
     pub fn exchange(&self) -> &Exchange {
         &self.0.exchange
+    }
+
+    /// The token store that is away, where that is why: of a long-running session it is the only
+    /// source.
+    pub fn store(&self) -> Option<&StoreError> {
+        self.0.source.as_deref().and_then(|source| source.downcast_ref())
     }
 
     /// How long to wait before the next try, where the other side said so.

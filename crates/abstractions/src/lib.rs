@@ -16,6 +16,7 @@ mod request;
 mod scope;
 mod secret;
 pub mod section;
+mod store;
 mod subject;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -30,7 +31,8 @@ pub use clock::{Clock, SystemClock};
 pub use correlation::CorrelationId;
 pub use environment::Environment;
 pub use error::{
-    Exchange, Fault, Faults, InteractionRequired, Misconfigured, Rejected, TokenError, Unavailable,
+    Exchange, Fault, Faults, InteractionRequired, LostSession, Misconfigured, Rejected, TokenError,
+    Unavailable,
 };
 pub use http_settings::HttpSettings;
 pub use id::{AgentId, ClientId, ObjectId, TenantId, is_guid};
@@ -38,5 +40,8 @@ pub use request::{FmiPath, Parameter, Place, TokenRequest};
 pub use scope::{Scopes, is_identity_scope};
 pub use secret::Secret;
 pub use section::Section;
-pub use subject::{AccountId, AgentSubject, AgentUser, Subject, Upn, User, UserAssertion};
+pub use store::{StoreError, StoreKey, StoreTokens, StoredEntry};
+pub use subject::{
+    AccountId, AgentSubject, AgentUser, OnBehalfOf, SessionKey, Subject, Upn, User, UserAssertion,
+};
 pub use token::{AccessToken, Scheme};

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scheme, Scopes,
-    Subject, TenantId, User, UserAssertion,
+    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, OnBehalfOf, Scheme,
+    Scopes, SessionKey, Subject, TenantId, User, UserAssertion,
 };
 
 /// A request for a token.
@@ -77,7 +77,13 @@ impl TokenRequest {
     #[doc(alias = "GetTokenForUserAsync")]
     #[doc(alias = "CreateAuthorizationHeaderForUserAsync")]
     pub fn on_behalf_of(scopes: Scopes, user: &impl AsRef<UserAssertion>) -> Self {
-        Self::new(scopes, Subject::User(User::OnBehalfOf(user.as_ref().clone())))
+        Self::new(scopes, Subject::User(User::OnBehalfOf(OnBehalfOf::new(user.as_ref().clone()))))
+    }
+
+    /// Asks for a token of the user whose session was kept under this key.
+    #[doc(alias = "AcquireTokenInLongRunningProcess")]
+    pub fn for_session(scopes: Scopes, key: &SessionKey) -> Self {
+        Self::new(scopes, Subject::User(User::Session(key.clone())))
     }
 
     /// Asks for a token of a user who signed in before.
@@ -89,6 +95,36 @@ impl TokenRequest {
     #[doc(alias = "WithAgentUserIdentity")]
     pub fn as_agent_user(scopes: Scopes, agent: AgentId, user: AgentUser) -> Self {
         Self::new(scopes, Subject::Agent(agent, AgentSubject::AgentUser(user)))
+    }
+
+    /// Keeps the user's session under this key, so that work on their behalf can go on
+    /// [`for_session`](Self::for_session) when they are gone. Only a request on behalf of a caller
+    /// begins a session; any other is refused.
+    ///
+    /// ```
+    /// use entra_abstractions::{Scopes, SessionKey, TokenRequest, UserAssertion};
+    ///
+    /// # let assertion = UserAssertion::new("eyJ0eXAi.eyJ0aWQi.c2ln")?;
+    /// let scopes = Scopes::try_from("User.Read")?;
+    /// let key = SessionKey::new("job-17")?;
+    /// let now = TokenRequest::on_behalf_of(scopes.clone(), &assertion).keep_as(key.clone());
+    /// let later = TokenRequest::for_session(scopes, &key);
+    /// # assert!(now.refused.is_none() && later.refused.is_none());
+    /// # Ok::<(), entra_abstractions::Misconfigured>(())
+    /// ```
+    #[doc(alias = "InitiateLongRunningProcessInWebApi")]
+    #[must_use]
+    pub fn keep_as(mut self, key: SessionKey) -> Self {
+        let (Subject::User(User::OnBehalfOf(user))
+        | Subject::Agent(_, AgentSubject::User(User::OnBehalfOf(user)))) = &mut self.subject
+        else {
+            return self.refuse(
+                Misconfigured::new("a session is kept for a caller, and this request is on behalf of none")
+                    .hint("begin with on_behalf_of, while the user's token is at hand"),
+            );
+        };
+        user.keep_as = Some(key);
+        self
     }
 
     /// Asks this tenant instead of the configured one.

@@ -1,12 +1,16 @@
 //! Whose token is wanted. Always said by the caller, never guessed from ambience.
 
 mod assertion;
+mod on_behalf_of;
+mod session_key;
 
 use std::{convert::Infallible, fmt, sync::Arc};
 
 use crate::{AgentId, Misconfigured, ObjectId, id::is_guid};
 
 pub use assertion::UserAssertion;
+pub use on_behalf_of::OnBehalfOf;
+pub use session_key::SessionKey;
 
 /// Whose token is wanted.
 #[expect(clippy::exhaustive_enums, reason = "a new kind of subject must fail to compile in every engine")]
@@ -26,7 +30,10 @@ pub enum Subject {
 pub enum User {
     /// The user who called this API: their access token is exchanged (RFC 7523 as profiled in
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>).
-    OnBehalfOf(UserAssertion),
+    OnBehalfOf(OnBehalfOf),
+    /// A user who called this API before, and whose session was kept under this key. Work goes on
+    /// by it when nobody is there: after the caller's token has ended, in another process.
+    Session(SessionKey),
     /// A user who signed in to this application before; a refresh token is kept for them.
     Account(AccountId),
 }

@@ -1,5 +1,7 @@
-//! For tests: an acquirer without a network, a clock that stands still, and a look for secrets
-//! where none may be.
+//! For tests: an acquirer without a network, a clock that stands still, a store in memory, and a
+//! look for secrets where none may be.
+
+mod store;
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,6 +11,8 @@ use std::{
 use url::form_urlencoded::byte_serialize;
 
 use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
+
+pub use store::{MemoryStore, store_conformance};
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]

@@ -91,7 +91,7 @@ impl Api {
     #[doc(alias = "GetForUserAsync")]
     #[doc(alias = "CallApiForUserAsync")]
     pub fn on_behalf_of(&self, user: &impl AsRef<UserAssertion>) -> Caller {
-        self.caller(self.request(Subject::User(User::OnBehalfOf(user.as_ref().clone()))))
+        self.caller(self.request(Subject::User(User::OnBehalfOf(user.as_ref().clone().into()))))
     }
 
     /// Calls for a user who signed in to this program before.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, Parameter, Scopes, Subject, TenantId, TokenRequest,
-    User,
+    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Scopes, Subject, TenantId,
+    TokenRequest, User,
 };
 
 use crate::{
@@ -58,10 +58,10 @@ pub(crate) fn key_of<'a>(
     }
     let owner = match subject {
         Subject::App => OwnerRef::App,
-        Subject::User(user) => owner_of(user),
+        Subject::User(user) => owner_of(user)?,
         Subject::Agent(agent, subject) if agent.as_str() == identity.client.as_str() => match subject {
             AgentSubject::App => OwnerRef::App,
-            AgentSubject::User(user) => owner_of(user),
+            AgentSubject::User(user) => owner_of(user)?,
             AgentSubject::AgentUser(user) => OwnerRef::AgentUser(user),
         },
         Subject::Agent(..) => {
@@ -84,10 +84,15 @@ pub(crate) fn key_of<'a>(
     })
 }
 
-fn owner_of(user: &User) -> OwnerRef<'_> {
+fn owner_of(user: &User) -> Result<OwnerRef<'_>, Misconfigured> {
     match user {
-        User::OnBehalfOf(assertion) => OwnerRef::Assertion(assertion.sha256()),
-        User::Account(account) => OwnerRef::Account(account),
+        User::OnBehalfOf(OnBehalfOf { assertion, keep_as: None }) => {
+            Ok(OwnerRef::Assertion(assertion.sha256()))
+        }
+        User::OnBehalfOf(OnBehalfOf { keep_as: Some(_), .. }) | User::Session(_) => {
+            Err(Misconfigured::new("long-running sessions are not supported yet"))
+        }
+        User::Account(account) => Ok(OwnerRef::Account(account)),
     }
 }
 
@@ -100,7 +105,10 @@ impl Plan {
         let grant = match &request.subject {
             Subject::App | Subject::Agent(_, AgentSubject::App) => Grant::ClientCredentials,
             Subject::User(user) | Subject::Agent(_, AgentSubject::User(user)) => match user {
-                User::OnBehalfOf(assertion) => Grant::OnBehalfOf(assertion.clone()),
+                User::OnBehalfOf(user) => Grant::OnBehalfOf(user.assertion.clone()),
+                User::Session(_) => {
+                    return Err(Misconfigured::new("long-running sessions are not supported yet"));
+                }
                 User::Account(account) => Grant::Account(account.clone()),
             },
             Subject::Agent(_, AgentSubject::AgentUser(user)) => Grant::AgentUser(user.clone()),

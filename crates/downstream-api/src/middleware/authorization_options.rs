@@ -63,7 +63,7 @@ impl AuthorizationOptions {
     /// Sends a token on behalf of the user who called this program.
     #[must_use]
     pub fn on_behalf_of(self, user: &impl AsRef<UserAssertion>) -> Self {
-        self.subject(Subject::User(User::OnBehalfOf(user.as_ref().clone())))
+        self.subject(Subject::User(User::OnBehalfOf(user.as_ref().clone().into())))
     }
 
     /// Sends a token of a user who signed in to this program before.

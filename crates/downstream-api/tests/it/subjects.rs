@@ -28,7 +28,7 @@ async fn each_subject_with_its_scopes() {
     };
     let delegated = "api://orders/read".to_owned();
     assert_eq!(told(api.as_app().call()).await, (Subject::App, "api://orders/.default".to_owned()));
-    let obo = Subject::User(User::OnBehalfOf(user()));
+    let obo = Subject::User(User::OnBehalfOf(user().into()));
     assert_eq!(told(api.on_behalf_of(&user()).call()).await, (obo.clone(), delegated.clone()));
     assert_eq!(told(api.as_configured(Some(&user())).call()).await, (obo, delegated.clone()));
     assert_eq!(

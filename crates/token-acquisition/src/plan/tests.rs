@@ -117,7 +117,7 @@ fn shape(request: &TokenRequest) -> String {
         .collect();
     let owner = match &request.subject {
         Subject::Agent(_, AgentSubject::AgentUser(AgentUser::Upn(name))) => format!("upn {}", name.as_str()),
-        Subject::User(User::OnBehalfOf(assertion)) => format!("obo {:?}", assertion.sha256()),
+        Subject::User(User::OnBehalfOf(user)) => format!("obo {:?}", user.assertion.sha256()),
         other => format!("{other:?}"),
     };
     format!("{owner}|{tenant}|{}|{:?}|{parameters:?}", request.scopes.canonical(), request.fmi_path)

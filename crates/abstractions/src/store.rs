@@ -1,0 +1,172 @@
+//! The store that instances share: opaque bytes under a digest, until a time. What is in them, and
+//! whether they are encrypted, it never knows.
+
+use std::{
+    error::Error,
+    fmt::{self, Debug},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+/// Keeps entries by key until their time has passed: Redis, a database, a file.
+///
+/// An implementation moves bytes and nothing else. It answers or fails within a time of its own,
+/// is safe to use from many tasks, and passes [`testing::store_conformance`](crate::testing).
+///
+/// # Security
+/// An entry may hold a refresh token. Whoever can read the store must be trusted with it, or the
+/// entries must be encrypted on their way.
+#[doc(alias = "IDistributedCache")]
+#[doc(alias = "IMsalTokenCacheProvider")]
+#[async_trait]
+pub trait StoreTokens: Send + Sync + Debug {
+    /// What is kept under a key. An entry whose time has passed is no longer there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot say.
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError>;
+
+    /// Keeps an entry; it replaces what was under the key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not certain that the entry is kept.
+    async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError>;
+
+    /// Lets an entry go, and says whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not certain that the entry is gone.
+    async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError>;
+}
+
+/// Under which an entry is kept: a SHA-256, so that it reveals nothing.
+///
+/// Any 32 bytes can be one; a store that takes text has [`to_text`](Self::to_text).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreKey([u8; 32]);
+
+impl StoreKey {
+    /// The key of what these parts name together, in this order. The first says what kind of entry
+    /// it is.
+    ///
+    /// ```
+    /// use entra_abstractions::StoreKey;
+    ///
+    /// let key = StoreKey::digest(["session", "client", "job-17"]);
+    /// assert_ne!(key, StoreKey::digest(["session", "clientjob", "-17"]));
+    /// assert_eq!(key.to_text().len(), 43);
+    /// ```
+    pub fn digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            let part = part.as_ref();
+            // Each with its length before it, so that no two lists of parts read the same.
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.finish().as_ref());
+        Self(bytes)
+    }
+
+    /// A key that was read back from a store.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes: any, zeros and line breaks among them.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key as 43 characters of the URL-safe base64 alphabet, upper and lower case told apart.
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+impl Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// What is kept: bytes, which do not print and are wiped when dropped, and until when.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    bytes: Zeroizing<Vec<u8>>,
+    expires_at: SystemTime,
+}
+
+impl StoredEntry {
+    /// An entry that is of no use from this time on.
+    pub fn new(bytes: impl Into<Vec<u8>>, expires_at: SystemTime) -> Self {
+        Self { bytes: Zeroizing::new(bytes.into()), expires_at }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Until when it is kept. A store may let it go up to a second later, never sooner.
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+}
+
+impl Debug for StoredEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredEntry({} bytes)", self.bytes.len())
+    }
+}
+
+/// A store did not do what it was asked: which one, and what it did instead.
+#[derive(Debug, Clone)]
+pub struct StoreError {
+    store: Arc<str>,
+    what: Arc<str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// Names the store, such as `redis cache.contoso.example:6380` (no password), and says what is
+    /// wrong with it, in words such as `cannot be reached`.
+    pub fn new(store: impl AsRef<str>, what: impl AsRef<str>) -> Self {
+        Self { store: store.as_ref().into(), what: what.as_ref().into(), source: None }
+    }
+
+    /// With the error underneath, which must be free of passwords and of what is kept.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The store's name.
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// What is wrong with it.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token store {}: {}", self.store, self.what)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
