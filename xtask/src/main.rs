@@ -44,7 +44,8 @@ enum Command {
     ///
     /// They are also tests of this crate: `cargo test -p xtask`.
     Tidy,
-    /// Writes the generated parts of docs/architecture.md: crates, arrows, files.
+    /// Writes the generated parts of the documents: the map of docs/architecture.md, the differences in
+    /// docs/from-dotnet.md.
     Map {
         /// Only looks whether they are up to date.
         #[arg(long)]

@@ -1,6 +1,7 @@
-//! The map of the house: the parts of `docs/architecture.md` that are written from what is there,
-//! between markers.
+//! The map of the house: the parts of the documents that are written from what is there, between
+//! markers.
 
+mod deviations;
 mod tables;
 
 use std::{fs, process::ExitCode};
@@ -9,27 +10,35 @@ use anyhow::{Context, Result, bail};
 
 use crate::{progress, repository::Repository};
 
-const PAGE: &str = "docs/architecture.md";
+const ARCHITECTURE: &str = "docs/architecture.md";
+const FROM_DOTNET: &str = "docs/from-dotnet.md";
 
-/// A part of the page: `<!-- map: name -->` .. `<!-- end of map -->`.
+/// A part of a page: `<!-- map: name -->` .. `<!-- end of map -->`.
 struct Part {
+    page: &'static str,
     name: &'static str,
     write: fn(&Repository) -> String,
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "crates", write: tables::crates },
-    Part { name: "arrows", write: tables::arrows },
-    Part { name: "files", write: tables::files },
+    Part { page: ARCHITECTURE, name: "crates", write: tables::crates },
+    Part { page: ARCHITECTURE, name: "arrows", write: tables::arrows },
+    Part { page: ARCHITECTURE, name: "files", write: tables::files },
+    Part { page: FROM_DOTNET, name: "calls", write: deviations::calls },
+    Part { page: FROM_DOTNET, name: "verdicts", write: deviations::verdicts },
 ];
 
 const END: &str = "<!-- end of map -->";
 
+const PAGES: &[&str] = &[ARCHITECTURE, FROM_DOTNET];
+
 /// Writes the parts.
 pub(crate) fn write(repository: &Repository) -> Result<ExitCode> {
-    let drawn = drawn(repository)?;
-    fs::write(repository.root.join(PAGE), drawn).with_context(|| format!("{PAGE} cannot be written"))?;
-    progress::say(&format!("map: {PAGE} is up to date"));
+    for page in PAGES {
+        let drawn = drawn(repository, page)?;
+        fs::write(repository.root.join(page), drawn).with_context(|| format!("{page} cannot be written"))?;
+        progress::say(&format!("map: {page} is up to date"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,7 +46,7 @@ pub(crate) fn write(repository: &Repository) -> Result<ExitCode> {
 pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
     match stale(repository)? {
         None => {
-            progress::say(&format!("map: {PAGE} is up to date"));
+            progress::say(&format!("map: {} are up to date", PAGES.join(", ")));
             Ok(ExitCode::SUCCESS)
         }
         Some(line) => bail!("{line}; run `cargo xtask map`"),
@@ -46,31 +55,34 @@ pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
 
 /// The first line that is not up to date.
 pub(crate) fn stale(repository: &Repository) -> Result<Option<String>> {
-    let (drawn, page) = (drawn(repository)?, page(repository)?);
-    if drawn == page {
-        return Ok(None);
+    for page in PAGES {
+        let (drawn, written) = (drawn(repository, page)?, text(repository, page)?);
+        if drawn != written {
+            let same =
+                drawn.lines().zip(written.lines()).take_while(|(drawn, written)| drawn == written).count();
+            return Ok(Some(format!("{page}:{} is stale", same + 1)));
+        }
     }
-    let same = drawn.lines().zip(page.lines()).take_while(|(drawn, page)| drawn == page).count();
-    Ok(Some(format!("{PAGE}:{} is stale", same + 1)))
+    Ok(None)
 }
 
-fn page(repository: &Repository) -> Result<&str> {
-    let file = repository.file(PAGE).with_context(|| format!("{PAGE} is missing"))?;
+fn text<'a>(repository: &'a Repository, page: &str) -> Result<&'a str> {
+    let file = repository.file(page).with_context(|| format!("{page} is missing"))?;
     Ok(&file.text)
 }
 
-fn drawn(repository: &Repository) -> Result<String> {
-    let mut page = page(repository)?.to_owned();
-    for part in PARTS {
-        page = put(&page, part.name, &(part.write)(repository))?;
+fn drawn(repository: &Repository, page: &str) -> Result<String> {
+    let mut drawn = text(repository, page)?.to_owned();
+    for part in PARTS.iter().filter(|part| part.page == page) {
+        drawn = put(&drawn, part.name, &(part.write)(repository)).with_context(|| page.to_owned())?;
     }
-    Ok(page)
+    Ok(drawn)
 }
 
 fn put(page: &str, name: &str, content: &str) -> Result<String> {
     let begin = format!("<!-- map: {name} -->");
-    let (before, rest) = page.split_once(&begin).with_context(|| format!("{PAGE} has no marker {begin}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{PAGE}: {begin} has no {END}"))?;
+    let (before, rest) = page.split_once(&begin).with_context(|| format!("there is no marker {begin}"))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("{begin} has no {END}"))?;
     Ok(format!("{before}{begin}\n\n{}\n\n{END}{after}", content.trim()))
 }
 

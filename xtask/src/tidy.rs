@@ -3,6 +3,7 @@
 //! A rule looks at the whole repository and tells places; why it exists and how to mend what it
 //! found stands beside it in the one list, [`RULES`].
 
+mod aliases;
 mod documents;
 mod doors;
 mod layout;
@@ -136,6 +137,12 @@ const RULES: &[Rule] = &[
         mend: "link it from docs/README.md; mend the link that leads nowhere",
         check: documents::check,
     },
+    Rule {
+        name: "aliases",
+        why: "who comes from .NET searches rustdoc for the names they know",
+        mend: "add #[doc(alias = \"Name\")] to the item that stands in its place",
+        check: aliases::check,
+    },
 ];
 
 /// Applies every rule.
@@ -176,11 +183,11 @@ pub(crate) fn lines(broken: &[Broken]) -> Vec<String> {
 }
 
 impl Place {
-    fn file(path: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn file(path: &str, what: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line: None, what: what.into() }
     }
 
-    fn line(path: &str, line: usize, what: impl Into<String>) -> Self {
+    pub(crate) fn line(path: &str, line: usize, what: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line: Some(line), what: what.into() }
     }
 }
@@ -211,7 +218,7 @@ mod tests {
               crates/web-api/src/user.rs:1: line one is no `//!` sentence
               mend: begin the file with `//!` and one sentence that says what it is for
 
-            tidy: 1 of 16 rules broken in 1 places"]]
+            tidy: 1 of 17 rules broken in 1 places"]]
         .assert_eq(&lines(&broken).join("\n"));
     }
 }

@@ -6,6 +6,7 @@ use std::{fmt::Debug, time::SystemTime};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Tells the time. Every crate that looks at expiry asks one of these, never the system.
+#[doc(alias = "TimeProvider")]
 pub trait Clock: Send + Sync + Debug {
     /// The time now. Called on the hot path: it must neither block nor allocate.
     fn now(&self) -> SystemTime;

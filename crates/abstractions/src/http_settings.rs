@@ -18,6 +18,7 @@ use crate::authority::is_this_machine;
 /// # let _ = http;
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
+#[doc(alias = "IHttpClientFactory")]
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     resolve: Vec<(String, SocketAddr)>,

@@ -66,6 +66,7 @@ pub(crate) struct Shared {
 
 impl TokenAcquirer {
     /// Begins an acquirer for an application.
+    #[doc(alias = "EnableTokenAcquisitionToCallDownstreamApi")]
     pub fn builder(application: Application) -> TokenAcquirerBuilder {
         TokenAcquirerBuilder::new(application)
     }

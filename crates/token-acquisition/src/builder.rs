@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Builds a [`TokenAcquirer`]. Every setting has a default that is right for production.
+#[doc(alias = "TokenAcquirerFactory")]
 pub struct TokenAcquirerBuilder {
     application: Application,
     http: HttpSettings,

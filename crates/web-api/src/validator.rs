@@ -126,6 +126,7 @@ impl TokenValidator {
 
     /// A tower layer that lets requests in whose token fulfils a requirement.
     #[doc(alias = "RequireAuthorization")]
+    #[doc(alias = "AuthorizeAttribute")]
     pub fn require(&self, requirement: Require) -> Protect {
         self.layer().require(requirement)
     }

@@ -17,7 +17,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "fmt", about: "the layout of the code is rustfmt's", run: fmt },
     Step { name: "clippy", about: "no warning of rustc or Clippy, in any target or feature", run: clippy },
     Step { name: "tidy", about: "the rules of this house", run: tidy_up },
-    Step { name: "map", about: "the generated parts of docs/architecture.md are up to date", run: map_check },
+    Step { name: "map", about: "the generated parts of the documents are up to date", run: map_check },
     Step { name: "tests", about: "unit and integration tests, in every crate", run: tests },
     Step { name: "doctests", about: "the examples in the documentation run", run: doctests },
     Step { name: "docs", about: "rustdoc without a warning", run: docs },

@@ -26,6 +26,12 @@ pub(crate) struct Deviations {
 struct Deviation {
     /// The numbers of the scenarios that it concerns.
     scenarios: Vec<String>,
+    /// The heading under which `docs/from-dotnet.md` has it.
+    area: String,
+    /// What Microsoft.Identity.Web does.
+    there: String,
+    /// What we do.
+    here: String,
     reason: String,
     /// What we do instead, said once for all steps.
     rule: Option<Rule>,
@@ -55,7 +61,10 @@ impl Deviations {
     pub(crate) fn read(text: &str) -> Result<Self> {
         let deviations: Self = toml::from_str(text)?;
         for deviation in &deviations.deviation {
-            ensure!(!deviation.reason.trim().is_empty(), "{:?}: no reason", deviation.scenarios);
+            let Deviation { scenarios, area, there, here, reason, .. } = deviation;
+            for (key, text) in [("area", area), ("there", there), ("here", here), ("reason", reason)] {
+                ensure!(!text.trim().is_empty(), "{scenarios:?}: no {key}");
+            }
             let says = deviation.rule.is_some() || !deviation.step.is_empty();
             ensure!(says, "{:?}: does not say what we do instead", deviation.scenarios);
         }

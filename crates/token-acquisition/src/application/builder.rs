@@ -11,6 +11,8 @@ use super::{Application, Inner, client_id, home_tenant};
 use crate::credential::{CredentialDescription, CredentialSource, placeholder};
 
 /// Builds an [`Application`]. Credentials are tried in the order in which they are given.
+#[doc(alias = "CredentialDescription")]
+#[doc(alias = "ClientCredentials")]
 #[derive(Default)]
 #[must_use]
 pub struct ApplicationBuilder {
