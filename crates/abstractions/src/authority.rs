@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::{Faults, Misconfigured, Section, TenantId, section::is_placeholder};
+use crate::{Cloud, Faults, Misconfigured, Section, TenantId, section::is_placeholder};
 
 /// The authority of an application: the host that issues tokens, and the configured tenant.
 ///
@@ -127,6 +127,11 @@ impl Authority {
     /// The host, as it may stand in logs.
     pub fn host(&self) -> &str {
         self.instance.host_str().unwrap_or_default()
+    }
+
+    /// The cloud that the host belongs to, where it is one of those known by heart.
+    pub fn cloud(&self) -> Option<Cloud> {
+        Cloud::of_host(self.host())
     }
 
     /// The configured tenant.

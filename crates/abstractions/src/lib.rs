@@ -7,6 +7,7 @@ mod authority;
 mod challenge;
 mod claims;
 mod clock;
+mod cloud;
 mod correlation;
 mod environment;
 mod error;
@@ -28,6 +29,7 @@ pub use authority::{Authority, is_safe, safe_url};
 pub use challenge::Challenge;
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};
+pub use cloud::Cloud;
 pub use correlation::CorrelationId;
 pub use environment::Environment;
 pub use error::{
