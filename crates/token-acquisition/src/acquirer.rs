@@ -8,7 +8,7 @@ use std::{
 
 use entra_abstractions::{
     AccessToken, AcquireToken, Acquiring, AgentId, Exchange, Misconfigured, ProvideAssertion, Secret,
-    TenantId, TokenError, TokenRequest, Unavailable,
+    SessionKey, TenantId, TokenError, TokenRequest, Unavailable,
 };
 use tokio::{runtime::Handle, time::timeout};
 use tracing::Instrument;
@@ -25,6 +25,7 @@ use crate::{
     handle::TokenHandle,
     plan::{Plan, key_of},
     refresh::RefreshTokens,
+    session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
     wire::Wire,
 };
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
     pub(crate) cache: Cache,
     pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) sessions: Sessions,
     pub(crate) flights: Arc<Flights>,
     /// How long one flight may take, whatever it waits for.
     pub(crate) deadline: Duration,
@@ -137,6 +139,19 @@ impl TokenAcquirer {
         scopes: entra_abstractions::Scopes,
     ) -> Result<SignedIn, TokenError> {
         crate::sign_in::take_over(self, token, scopes).await
+    }
+
+    /// Ends a long-running session: what is kept of it, and its tokens, here and in the shared
+    /// store. Says whether there was anything to end. Whoever asks for it afterwards learns that it
+    /// is lost; another instance may use a token that it has for as long as that is valid.
+    ///
+    /// An agent's sessions are its own: `AgentIdentities::end_session` ends those.
+    ///
+    /// # Errors
+    /// [`TokenError::Unavailable`] when the store cannot be reached; try again later.
+    #[doc(alias = "StopLongRunningProcessInWebApiAsync")]
+    pub async fn end_session(&self, key: &SessionKey) -> Result<bool, TokenError> {
+        session::end(self, key.sha256()).await
     }
 
     /// Waits until nothing is being fetched: before a process ends, or a test looks.
@@ -269,6 +284,10 @@ impl TokenAcquirer {
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
         &self.0.shared.refresh_tokens
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.shared.sessions
     }
 
     pub(crate) fn wire(&self) -> &Wire {

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use entra_abstractions::{Clock, Environment, HttpSettings, Misconfigured, ProvideAssertion, SystemClock};
+use entra_abstractions::{
+    Clock, Environment, HttpSettings, Misconfigured, ProvideAssertion, StoreTokens, SystemClock,
+};
 
 use crate::{
     acquirer::{Engine, Shared, TokenAcquirer},
@@ -13,6 +15,7 @@ use crate::{
     flight::Flights,
     http, jitter,
     refresh::RefreshTokens,
+    session::Sessions,
     wire::{RetryDelay, Wire},
 };
 
@@ -26,6 +29,7 @@ pub struct TokenAcquirerBuilder {
     providers: Vec<(String, Arc<dyn ProvideAssertion>)>,
     retry_delay: Duration,
     cache_budget: usize,
+    store: Option<Arc<dyn StoreTokens>>,
 }
 
 impl TokenAcquirerBuilder {
@@ -38,6 +42,7 @@ impl TokenAcquirerBuilder {
             providers: Vec::new(),
             retry_delay: Duration::from_secs(1),
             cache_budget: 256 * 1024 * 1024,
+            store: None,
         }
     }
 
@@ -90,6 +95,15 @@ impl TokenAcquirerBuilder {
         self
     }
 
+    /// The store that this process shares with others, where long-running sessions are kept.
+    /// Without one they are kept in memory and end with the process.
+    #[doc(alias = "AddDistributedTokenCaches")]
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn StoreTokens>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Builds the acquirer.
     ///
     /// # Errors
@@ -122,6 +136,10 @@ impl TokenAcquirerBuilder {
         let shared = Shared {
             wire: Wire::new(client, Arc::clone(&self.clock), RetryDelay(self.retry_delay)),
             endpoint: Endpoint::default(),
+            sessions: match self.store {
+                Some(store) => Sessions::shared(store),
+                None => Sessions::in_memory(Arc::clone(&self.clock)),
+            },
             cache: Cache::new(self.clock, self.cache_budget),
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),

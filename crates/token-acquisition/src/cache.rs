@@ -129,6 +129,21 @@ impl Cache {
         }
     }
 
+    /// Lets go of all tokens of a session, and says whether there were any. It walks over all that
+    /// is kept: a session ends once.
+    pub(crate) fn end_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
+        let mut had_any = false;
+        self.tokens.pin().retain(|key, entry| {
+            let ends = key.is_of_session(identity, session);
+            if ends {
+                had_any = true;
+                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
+            }
+            !ends
+        });
+        had_any
+    }
+
     /// The error with which Entra asked to wait, while the wait lasts.
     pub(crate) fn paused(&self, key: &Key) -> Option<TokenError> {
         self.pauses.get(key, self.clock.now())

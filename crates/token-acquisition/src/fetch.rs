@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use entra_abstractions::{
     AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place,
-    Scheme, Scopes, Secret, TokenError, TokenRequest,
+    Scheme, Scopes, Secret, TokenError, TokenRequest, UserAssertion,
 };
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Cached, Owner, Window},
+    cache::{Cached, Key, Owner, Window},
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     plan::Plan,
     refresh::RefreshRecord,
+    session,
     sign_in::AuthorizationCode,
     wire::{Form, Granted, Post},
 };
@@ -47,48 +48,64 @@ pub(crate) async fn fetch(
     if let Some(error) = cache.paused(&plan.key) {
         return Err(error);
     }
-    let granted = match grant(&engine, &plan).await.map_err(|error| in_leg(&engine, &plan, error)) {
-        Ok(granted) => granted,
-        Err(error) => {
-            tracing::debug!(grant = ?error.exchange().map(Exchange::grant), correlation_id = %plan.correlation_id, "no token");
-            cache.failed(&plan.key, &error);
-            return Err(error);
-        }
-    };
-    // A challenge that was met meanwhile left the better token.
-    if let (false, Cached::Fresh(token)) = (plan.is_write_only(), cache.get(&plan.key.as_ref())) {
-        return Ok(token);
+    let result = grant(&engine, &plan).await.map_err(|error| in_leg(&engine, &plan, error));
+    if let Err(error) = &result {
+        tracing::debug!(grant = ?error.exchange().map(Exchange::grant), correlation_id = %plan.correlation_id, "no token");
+        cache.failed(&plan.key, error);
     }
-    keep(&engine, &plan, granted)
+    result
 }
 
-async fn grant(engine: &TokenAcquirer, plan: &Plan) -> Result<Granted, TokenError> {
-    match &plan.grant {
-        Grant::ClientCredentials => {
-            let mut form = Form::default();
-            ClientCredentials { scopes: &plan.scopes, fmi_path: plan.fmi_path.as_ref() }.write(&mut form);
-            post(engine, plan, ClientCredentials::NAME, form, None).await
-        }
-        Grant::OnBehalfOf(assertion) => {
-            let mut form = Form::default();
-            OnBehalfOf { assertion, scopes: &plan.scopes }.write(&mut form);
-            post(engine, plan, OnBehalfOf::NAME, form, None).await
-        }
-        Grant::Account(account) => {
-            let Some(record) = engine.refresh_tokens().get(&plan.key) else {
-                return Err(signed_out(engine, plan).into());
-            };
-            renew(engine, plan, &record, Some(account)).await
-        }
-        Grant::AgentUser(user) => agent_user(engine, plan, user).await,
+/// Asks for a token, and keeps it.
+async fn grant(engine: &TokenAcquirer, plan: &Plan) -> Result<AccessToken, TokenError> {
+    let granted = match &plan.grant {
+        Grant::ClientCredentials => client_credentials(engine, plan).await?,
+        Grant::OnBehalfOf(assertion) => on_behalf_of(engine, plan, assertion).await?,
+        Grant::Account(account) => account_user(engine, plan, account).await?,
+        Grant::AgentUser(user) => agent_user(engine, plan, user).await?,
+        // What is kept of a session is kept with care.
+        Grant::Keep { assertion, session } => return session::begin(engine, plan, assertion, session).await,
+        Grant::Session(session) => return session::renew(engine, plan, session).await,
+    };
+    // A challenge that was met meanwhile left the better token.
+    if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&plan.key.as_ref())) {
+        return Ok(token);
     }
+    keep(engine, plan, granted)
+}
+
+async fn client_credentials(engine: &TokenAcquirer, plan: &Plan) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    ClientCredentials { scopes: &plan.scopes, fmi_path: plan.fmi_path.as_ref() }.write(&mut form);
+    post(engine, plan, ClientCredentials::NAME, form, None).await
+}
+
+pub(crate) async fn on_behalf_of(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    assertion: &UserAssertion,
+) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    OnBehalfOf { assertion, scopes: &plan.scopes }.write(&mut form);
+    post(engine, plan, OnBehalfOf::NAME, form, None).await
+}
+
+async fn account_user(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    account: &AccountId,
+) -> Result<Granted, TokenError> {
+    let Some(record) = engine.refresh_tokens().get(&plan.key) else {
+        return Err(signed_out(engine, plan).into());
+    };
+    renew_record(engine, plan, &record, Some(account)).await
 }
 
 /// By the refresh token at hand; where there is none, or it is refused, by federation again.
 async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Result<Granted, TokenError> {
     let record = engine.refresh_tokens().get(&plan.key).filter(|_| !plan.force_refresh);
     if let Some(record) = record {
-        match renew(engine, plan, &record, record.account()).await {
+        match renew_record(engine, plan, &record, record.account()).await {
             // What needs consent or a further check needs it by federation, too.
             Err(TokenError::InteractionRequired(error))
                 if error.claims().is_none() && !error.is_consent_required() =>
@@ -122,22 +139,32 @@ fn in_leg(engine: &TokenAcquirer, plan: &Plan, error: TokenError) -> TokenError 
             format!("leg two: agent {client} asks to stand in for its user")
         }
         Grant::ClientCredentials => format!("leg two: agent {client} asks for its own token"),
-        Grant::OnBehalfOf(_) | Grant::Account(_) => {
+        Grant::OnBehalfOf(_) | Grant::Account(_) | Grant::Keep { .. } | Grant::Session(_) => {
             format!("leg two: agent {client} asks on behalf of a user")
         }
         Grant::AgentUser(_) => format!("leg three: agent {client} becomes its user"),
     })
 }
 
-async fn renew(
+/// Redeems a refresh token, of this user where it is known of whom.
+pub(crate) async fn renew(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    token: &Secret,
+    account: Option<&AccountId>,
+) -> Result<Granted, TokenError> {
+    let mut form = Form::default();
+    RefreshToken { token, scopes: &plan.scopes }.write(&mut form);
+    post(engine, plan, RefreshToken::NAME, form, account.map(routing_hint)).await
+}
+
+async fn renew_record(
     engine: &TokenAcquirer,
     plan: &Plan,
     record: &RefreshRecord,
     account: Option<&AccountId>,
 ) -> Result<Granted, TokenError> {
-    let mut form = Form::default();
-    RefreshToken { token: record.token(), scopes: &plan.scopes }.write(&mut form);
-    let result = post(engine, plan, RefreshToken::NAME, form, account.map(routing_hint)).await;
+    let result = renew(engine, plan, record.token(), account).await;
     // Where consent or a further check is missing the refresh token itself is still good, for other
     // APIs at once and for this one afterwards. Of a dead one Entra says so.
     if let Err(TokenError::InteractionRequired(error)) = &result
@@ -163,17 +190,6 @@ pub(crate) async fn redeem(
     }
     .write(&mut form);
     post(engine, plan, RedeemCode::NAME, form, code.account.as_ref().map(routing_hint)).await
-}
-
-/// Redeems a refresh token that the application kept elsewhere.
-pub(crate) async fn redeem_refresh_token(
-    engine: &TokenAcquirer,
-    plan: &Plan,
-    token: &Secret,
-) -> Result<Granted, TokenError> {
-    let mut form = Form::default();
-    RefreshToken { token, scopes: &plan.scopes }.write(&mut form);
-    post(engine, plan, RefreshToken::NAME, form, None).await
 }
 
 fn routing_hint(account: &AccountId) -> String {
@@ -230,22 +246,36 @@ async fn post(
     engine.wire().post(&post).await
 }
 
-/// Makes the token of what was granted, and keeps it and its refresh token, each under its key.
-pub(crate) fn keep(engine: &TokenAcquirer, plan: &Plan, granted: Granted) -> Result<AccessToken, TokenError> {
+/// Keeps what was granted: the token and its refresh token, each under its key.
+pub(crate) fn keep(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    mut granted: Granted,
+) -> Result<AccessToken, TokenError> {
+    // A refresh token of an on-behalf-of exchange is let go: the next caller brings an assertion.
+    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) =
+        (granted.refresh_token.take(), plan.key.owner())
+    {
+        engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account.clone()));
+    }
+    keep_token(engine, plan, plan.key.clone(), granted)
+}
+
+/// Makes the token of what was granted, and keeps it under this key.
+pub(crate) fn keep_token(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    key: Key,
+    granted: Granted,
+) -> Result<AccessToken, TokenError> {
     let token = AccessToken::new(Scheme::Bearer, granted.access_token, granted.ends_at)?
         .with_tenant(plan.tenant.is_real().then(|| plan.tenant.clone()))
         .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
-        .with_account(granted.account.clone())
+        .with_account(granted.account)
         .with_id_token(granted.id_token);
-    // A refresh token of an on-behalf-of exchange is let go: the next caller brings an assertion.
-    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) =
-        (granted.refresh_token, plan.key.owner())
-    {
-        engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account));
-    }
     let skew: Duration = engine.wire().skew();
     let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
-    engine.cache().put(plan.key.clone(), token.clone(), window);
+    engine.cache().put(key, token.clone(), window);
     Ok(token)
 }
 

@@ -20,6 +20,13 @@ pub(crate) use user_federated::UserFederated;
 pub(crate) enum Grant {
     ClientCredentials,
     OnBehalfOf(UserAssertion),
+    /// On behalf of a user who is here, and whose session is kept under this digest of its key.
+    Keep {
+        assertion: UserAssertion,
+        session: [u8; 32],
+    },
+    /// A user whose session is kept: by its refresh token.
+    Session([u8; 32]),
     /// A user who signed in: by the refresh token that is kept for them.
     Account(AccountId),
     /// An agent's user: by the refresh token that is kept, else by federation.
@@ -31,8 +38,8 @@ impl Grant {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => ClientCredentials::NAME,
-            Self::OnBehalfOf(_) => OnBehalfOf::NAME,
-            Self::Account(_) => RefreshToken::NAME,
+            Self::OnBehalfOf(_) | Self::Keep { .. } => OnBehalfOf::NAME,
+            Self::Account(_) | Self::Session(_) => RefreshToken::NAME,
             Self::AgentUser(_) => UserFederated::NAME,
         }
     }

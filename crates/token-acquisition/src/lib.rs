@@ -16,6 +16,7 @@ mod http;
 mod jitter;
 mod plan;
 mod refresh;
+mod session;
 mod sign_in;
 mod wire;
 

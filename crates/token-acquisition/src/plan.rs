@@ -58,10 +58,10 @@ pub(crate) fn key_of<'a>(
     }
     let owner = match subject {
         Subject::App => OwnerRef::App,
-        Subject::User(user) => owner_of(user)?,
+        Subject::User(user) => owner_of(user),
         Subject::Agent(agent, subject) if agent.as_str() == identity.client.as_str() => match subject {
             AgentSubject::App => OwnerRef::App,
-            AgentSubject::User(user) => owner_of(user)?,
+            AgentSubject::User(user) => owner_of(user),
             AgentSubject::AgentUser(user) => OwnerRef::AgentUser(user),
         },
         Subject::Agent(..) => {
@@ -75,7 +75,11 @@ pub(crate) fn key_of<'a>(
         owner,
         tenant: tenant.as_ref().unwrap_or(match owner {
             OwnerRef::App => &identity.app_tenant,
-            OwnerRef::Assertion(_) | OwnerRef::Account(_) | OwnerRef::AgentUser(_) => &identity.tenant,
+            OwnerRef::Assertion(_)
+            | OwnerRef::Keeping { .. }
+            | OwnerRef::Session(_)
+            | OwnerRef::Account(_)
+            | OwnerRef::AgentUser(_) => &identity.tenant,
         }),
         scopes,
         scheme: *scheme,
@@ -84,15 +88,15 @@ pub(crate) fn key_of<'a>(
     })
 }
 
-fn owner_of(user: &User) -> Result<OwnerRef<'_>, Misconfigured> {
+fn owner_of(user: &User) -> OwnerRef<'_> {
     match user {
-        User::OnBehalfOf(OnBehalfOf { assertion, keep_as: None }) => {
-            Ok(OwnerRef::Assertion(assertion.sha256()))
+        User::OnBehalfOf(OnBehalfOf { assertion, keep_as: None }) => OwnerRef::Assertion(assertion.sha256()),
+        // Nothing is ever kept under such a key: a session begins where its store is looked at.
+        User::OnBehalfOf(OnBehalfOf { assertion, keep_as: Some(session) }) => {
+            OwnerRef::Keeping { session: session.sha256(), assertion: assertion.sha256() }
         }
-        User::OnBehalfOf(OnBehalfOf { keep_as: Some(_), .. }) | User::Session(_) => {
-            Err(Misconfigured::new("long-running sessions are not supported yet"))
-        }
-        User::Account(account) => Ok(OwnerRef::Account(account)),
+        User::Session(session) => OwnerRef::Session(session.sha256()),
+        User::Account(account) => OwnerRef::Account(account),
     }
 }
 
@@ -105,10 +109,13 @@ impl Plan {
         let grant = match &request.subject {
             Subject::App | Subject::Agent(_, AgentSubject::App) => Grant::ClientCredentials,
             Subject::User(user) | Subject::Agent(_, AgentSubject::User(user)) => match user {
-                User::OnBehalfOf(user) => Grant::OnBehalfOf(user.assertion.clone()),
-                User::Session(_) => {
-                    return Err(Misconfigured::new("long-running sessions are not supported yet"));
+                User::OnBehalfOf(OnBehalfOf { assertion, keep_as: None }) => {
+                    Grant::OnBehalfOf(assertion.clone())
                 }
+                User::OnBehalfOf(OnBehalfOf { assertion, keep_as: Some(session) }) => {
+                    Grant::Keep { assertion: assertion.clone(), session: *session.sha256() }
+                }
+                User::Session(session) => Grant::Session(*session.sha256()),
                 User::Account(account) => Grant::Account(account.clone()),
             },
             Subject::Agent(_, AgentSubject::AgentUser(user)) => Grant::AgentUser(user.clone()),

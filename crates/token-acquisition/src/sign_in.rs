@@ -60,7 +60,7 @@ pub(crate) async fn take_over(
     scopes: Scopes,
 ) -> Result<SignedIn, TokenError> {
     let plan = plan(engine, &scopes)?;
-    let granted = fetch::redeem_refresh_token(engine, &plan, &token).await?;
+    let granted = fetch::renew(engine, &plan, &token, None).await?;
     // An answer without a new refresh token leaves the old one valid (RFC 6749 section 6).
     let granted = Granted { refresh_token: granted.refresh_token.or(Some(token)), ..granted };
     keep(engine, granted, scopes)

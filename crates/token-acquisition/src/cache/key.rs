@@ -55,6 +55,8 @@ pub(crate) struct Key {
 pub(crate) enum Owner {
     App,
     Assertion([u8; 32]),
+    Keeping { session: [u8; 32], assertion: [u8; 32] },
+    Session([u8; 32]),
     Account(AccountId),
     AgentUser(AgentUser),
 }
@@ -75,7 +77,15 @@ pub(crate) struct KeyRef<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum OwnerRef<'a> {
     App,
+    /// Of a user who called with the token of this digest.
     Assertion(&'a [u8; 32]),
+    /// Of a user who called, and whose session begins.
+    Keeping {
+        session: &'a [u8; 32],
+        assertion: &'a [u8; 32],
+    },
+    /// Of the user whose session it is, by the digest of its key.
+    Session(&'a [u8; 32]),
     Account(&'a AccountId),
     AgentUser(&'a AgentUser),
 }
@@ -87,6 +97,8 @@ impl Key {
             owner: match &self.owner {
                 Owner::App => OwnerRef::App,
                 Owner::Assertion(sha256) => OwnerRef::Assertion(sha256),
+                Owner::Keeping { session, assertion } => OwnerRef::Keeping { session, assertion },
+                Owner::Session(sha256) => OwnerRef::Session(sha256),
                 Owner::Account(account) => OwnerRef::Account(account),
                 Owner::AgentUser(user) => OwnerRef::AgentUser(user),
             },
@@ -101,6 +113,15 @@ impl Key {
     pub(crate) fn owner(&self) -> &Owner {
         &self.owner
     }
+
+    /// The same for whoever holds this session.
+    pub(crate) fn of_session(&self, session: &[u8; 32]) -> Self {
+        Self { owner: Owner::Session(*session), ..self.clone() }
+    }
+
+    pub(crate) fn is_of_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
+        matches!(&self.owner, Owner::Session(own) if own == session) && *self.identity == *identity
+    }
 }
 
 impl KeyRef<'_> {
@@ -110,6 +131,10 @@ impl KeyRef<'_> {
             owner: match self.owner {
                 OwnerRef::App => Owner::App,
                 OwnerRef::Assertion(sha256) => Owner::Assertion(*sha256),
+                OwnerRef::Keeping { session, assertion } => {
+                    Owner::Keeping { session: *session, assertion: *assertion }
+                }
+                OwnerRef::Session(sha256) => Owner::Session(*sha256),
                 OwnerRef::Account(account) => Owner::Account(account.clone()),
                 OwnerRef::AgentUser(user) => Owner::AgentUser(user.clone()),
             },

@@ -4,7 +4,7 @@ use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::Arc};
 
 use entra_abstractions::{
     AccountId, AgentId, AgentUser, Claims, ClientId, CorrelationId, FmiPath, Parameter, Place, Scopes,
-    TenantId, TokenRequest, UserAssertion,
+    SessionKey, TenantId, TokenRequest, UserAssertion,
 };
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ fn shapes() -> impl Strategy<Value = TokenRequest> {
         "User.Read",
         "User.Read Mail.Read",
     ]);
-    let owner = 0..8_usize;
+    let owner = 0..12_usize;
     let tenant = prop::option::of(prop::sample::select(vec!["contoso.example", "fabrikam.example"]));
     let fmi = prop::option::of(prop::sample::select(vec!["a", "b"]));
     let parameters =
@@ -90,6 +90,12 @@ fn shapes() -> impl Strategy<Value = TokenRequest> {
             4 => TokenRequest::for_account(scopes, AccountId::new("bob", "t").unwrap()),
             5 => TokenRequest::as_agent_user(scopes, agent, AgentUser::upn("alice").unwrap()),
             6 => TokenRequest::as_agent_user(scopes, agent, AgentUser::upn("bob").unwrap()),
+            7 => TokenRequest::for_session(scopes, &SessionKey::new("alice").unwrap()),
+            8 => TokenRequest::for_session(scopes, &SessionKey::new("bob").unwrap()),
+            9 => TokenRequest::on_behalf_of(scopes, &UserAssertion::new("alice").unwrap())
+                .keep_as(SessionKey::new("alice").unwrap()),
+            10 => TokenRequest::on_behalf_of(scopes, &UserAssertion::new("bob").unwrap())
+                .keep_as(SessionKey::new("alice").unwrap()),
             _ => TokenRequest::as_agent_user(
                 scopes,
                 agent,
@@ -117,7 +123,10 @@ fn shape(request: &TokenRequest) -> String {
         .collect();
     let owner = match &request.subject {
         Subject::Agent(_, AgentSubject::AgentUser(AgentUser::Upn(name))) => format!("upn {}", name.as_str()),
-        Subject::User(User::OnBehalfOf(user)) => format!("obo {:?}", user.assertion.sha256()),
+        Subject::User(User::OnBehalfOf(user)) => {
+            format!("obo {:?} {:?}", user.assertion.sha256(), user.keep_as.as_ref().map(SessionKey::expose))
+        }
+        Subject::User(User::Session(key)) => format!("session {}", key.expose()),
         other => format!("{other:?}"),
     };
     format!("{owner}|{tenant}|{}|{:?}|{parameters:?}", request.scopes.canonical(), request.fmi_path)

@@ -25,6 +25,8 @@ mod scenario;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod static_stability;
 #[cfg(test)]
 mod wiretap;

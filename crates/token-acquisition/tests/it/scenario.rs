@@ -19,7 +19,9 @@ use std::{
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use entra_abstractions::{AssertionContext, Clock, ProvideAssertion, Section, SignedAssertion, TokenError};
+use entra_abstractions::{
+    AssertionContext, Clock, ProvideAssertion, Section, SignedAssertion, TokenError, testing::MemoryStore,
+};
 use entra_emulator::{Entry, Fault, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
 use serde::de::DeserializeOwned;
@@ -37,7 +39,11 @@ const RECORD: bool = false;
 struct Stage {
     kit: Kit,
     folder: TempDir,
-    tokens: TokenAcquirer,
+    application: Application,
+    provider: Arc<Provider>,
+    tokens: Mutex<TokenAcquirer>,
+    /// What outlives a restart, where a step says that there is one.
+    store: Mutex<Option<Arc<MemoryStore>>>,
     watch: Watch,
     /// The users' tokens so far, by name and number.
     callers: Mutex<HashMap<(String, u32), String>>,
@@ -56,13 +62,13 @@ pub(crate) async fn play(name: &str) {
     for step in &steps {
         let before = stage.kit.count();
         let answers = stage.take(step).await;
-        stage.tokens.settled().await;
+        stage.tokens().settled().await;
         let sent: Vec<String> = stage.kit.sent().iter().skip(before).map(line).collect();
         if !answers.is_empty() {
             came.push(json!({ "answers": answers, "sent": sent }));
         }
     }
-    stage.watch.tell(&stage.tokens);
+    stage.watch.tell(&stage.tokens());
     stage.watch.finish();
     if RECORD {
         fs::write(place.join("expect.json"), format!("{:#}\n", Value::Array(came.clone()))).unwrap();
@@ -104,12 +110,43 @@ impl Stage {
         watch.tell(&section);
         watch.tell(&application);
         let provider = Arc::new(Provider(assertion));
-        let tokens = builder(application, Arc::clone(&kit.clock) as Arc<_>)
-            .assertion_provider("workload", provider)
-            .build()
-            .unwrap();
+        let tokens = start(&kit, &application, &provider, None);
         let began = kit.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-        Self { kit, folder, tokens, watch, callers: Mutex::default(), began: i64::try_from(began).unwrap() }
+        Self {
+            kit,
+            folder,
+            application,
+            provider,
+            tokens: Mutex::new(tokens),
+            store: Mutex::default(),
+            watch,
+            callers: Mutex::default(),
+            began: i64::try_from(began).unwrap(),
+        }
+    }
+
+    fn tokens(&self) -> TokenAcquirer {
+        self.tokens.lock().unwrap().clone()
+    }
+
+    /// The process ends and begins: only what a shared store keeps is left.
+    fn restart(&self) {
+        let store = self.store.lock().unwrap().clone();
+        *self.tokens.lock().unwrap() = start(&self.kit, &self.application, &self.provider, store);
+    }
+}
+
+fn start(
+    kit: &Kit,
+    application: &Application,
+    provider: &Arc<Provider>,
+    store: Option<Arc<MemoryStore>>,
+) -> TokenAcquirer {
+    let builder = builder(application.clone(), Arc::clone(&kit.clock) as Arc<_>)
+        .assertion_provider("workload", Arc::clone(provider) as Arc<_>);
+    match store {
+        Some(store) => builder.store(store).build().unwrap(),
+        None => builder.build().unwrap(),
     }
 }
 

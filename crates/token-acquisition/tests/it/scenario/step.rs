@@ -1,10 +1,10 @@
 //! The steps of a story: what is asked, and what happens between two questions.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use entra_abstractions::{
-    AccessToken, AccountId, AcquireToken, Claims, CorrelationId, Parameter, Place, Secret, TenantId,
-    TokenError, TokenRequest, UserAssertion,
+    AccessToken, AccountId, AcquireToken, Claims, CorrelationId, Parameter, Place, Secret, SessionKey,
+    TenantId, TokenError, TokenRequest, UserAssertion, testing::MemoryStore,
 };
 use entra_emulator::{Consent, Directory, Fault, ids};
 use futures_util::future::join_all;
@@ -21,6 +21,16 @@ pub(super) enum Step {
     AsApp(Asked),
     /// It asks on behalf of this user, whose token is made now and kept for later steps.
     OnBehalfOf(Asked),
+    /// It asks for the user whose session is kept under this key.
+    ForSession(Asked),
+    /// A session ends, by its key.
+    EndSession(String),
+    /// From now on there is a store that outlives a restart.
+    SharedStore,
+    /// Whether the store answers.
+    StoreAnswers(bool),
+    /// The process ends and begins.
+    Restart,
     /// It asks for a user who signed in.
     ForAccount(Asked),
     /// A user signs in: a code is redeemed.
@@ -50,6 +60,8 @@ pub(super) struct Asked {
     /// Which of the user's tokens: another number is another token.
     #[serde(default)]
     token: u32,
+    /// Under which the session is kept, or was.
+    key: Option<String>,
     /// An authentication context that the user has earned.
     context: Option<String>,
     tenant: Option<String>,
@@ -77,9 +89,32 @@ impl Stage {
         match step {
             Step::AsApp(asked) => return self.ask(asked, TokenRequest::as_app(scopes(&asked.scopes))).await,
             Step::OnBehalfOf(asked) => {
-                let user = self.caller(asked);
-                return self.ask(asked, TokenRequest::on_behalf_of(scopes(&asked.scopes), &user)).await;
+                let request = TokenRequest::on_behalf_of(scopes(&asked.scopes), &self.caller(asked));
+                let request = match &asked.key {
+                    Some(key) => request.keep_as(self.key(key)),
+                    None => request,
+                };
+                return self.ask(asked, request).await;
             }
+            Step::ForSession(asked) => {
+                let key = self.key(asked.key.as_deref().unwrap());
+                return self.ask(asked, TokenRequest::for_session(scopes(&asked.scopes), &key)).await;
+            }
+            Step::EndSession(key) => {
+                let ended = self.tokens().end_session(&self.key(key)).await;
+                return vec![match ended {
+                    Ok(ended) => json!({ "ended": ended }),
+                    Err(error) => self.told(&error),
+                }];
+            }
+            Step::SharedStore => {
+                let clock = Arc::clone(&self.kit.clock);
+                *self.store.lock().unwrap() = Some(Arc::new(MemoryStore::new(clock)));
+                self.restart();
+            }
+            Step::StoreAnswers(true) => self.store.lock().unwrap().as_ref().unwrap().come_back(),
+            Step::StoreAnswers(false) => self.store.lock().unwrap().as_ref().unwrap().go_away(),
+            Step::Restart => self.restart(),
             Step::ForAccount(asked) => {
                 let object_id = emulator.directory().user(&asked.user).unwrap().object_id.clone();
                 let account = AccountId::new(&object_id, ids::TENANT).unwrap();
@@ -96,7 +131,7 @@ impl Stage {
                 )
                 .verifier(verifier);
                 self.watch.tell(&code);
-                let signed_in = self.tokens.redeem_code(code).await;
+                let signed_in = self.tokens().redeem_code(code).await;
                 self.watch.tell(&signed_in);
                 return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
             }
@@ -104,7 +139,7 @@ impl Stage {
                 let token = self.kit.foreign_refresh_token(&asked.user, &asked.scopes).await;
                 self.watch.secret(&token);
                 let signed_in =
-                    self.tokens.redeem_refresh_token(Secret::new(token), scopes(&asked.scopes)).await;
+                    self.tokens().redeem_refresh_token(Secret::new(token), scopes(&asked.scopes)).await;
                 self.watch.tell(&signed_in);
                 return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
             }
@@ -137,7 +172,8 @@ impl Stage {
             request.parameters.push(Parameter::shaping(Place::Query, name, value.as_str().unwrap()));
         }
         self.watch.tell(&request);
-        let answers = join_all((0..asked.callers).map(|_| self.tokens.acquire(&request))).await;
+        let tokens = self.tokens();
+        let answers = join_all((0..asked.callers).map(|_| tokens.acquire(&request))).await;
         let mut seen: Vec<Value> = answers.into_iter().map(|answer| self.seen(answer)).collect();
         seen.dedup();
         seen
@@ -171,18 +207,25 @@ impl Stage {
                 kept["issued_after"] = json!(issued);
                 json!({ "token": kept })
             }
-            Err(error) => {
-                self.watch.tell_error(&error);
-                let text = without_trace_id(&error.to_string())
-                    .replace(self.folder.path().to_str().unwrap(), "{folder}");
-                let mut told = json!({ "who": who(&error), "says": text });
-                if let Some(challenge) = error.challenge() {
-                    told["claims"] = json!(challenge.claims().map(Claims::as_str));
-                    told["challenge"] = json!(challenge.to_challenge().to_string());
-                }
-                json!({ "error": told })
-            }
+            Err(error) => self.told(&error),
         }
+    }
+
+    fn told(&self, error: &TokenError) -> Value {
+        self.watch.tell_error(error);
+        let text =
+            without_trace_id(&error.to_string()).replace(self.folder.path().to_str().unwrap(), "{folder}");
+        let mut told = json!({ "who": who(error), "says": text });
+        if let Some(challenge) = error.challenge() {
+            told["claims"] = json!(challenge.claims().map(Claims::as_str));
+            told["challenge"] = json!(challenge.to_challenge().to_string());
+        }
+        json!({ "error": told })
+    }
+
+    fn key(&self, text: &str) -> SessionKey {
+        self.watch.secret(text);
+        SessionKey::new(text).unwrap()
     }
 }
 

@@ -1,0 +1,278 @@
+//! Long-running sessions: the refresh token of a user who called once, kept under a key of the
+//! caller's, so that work goes on when the user and their token are gone.
+//!
+//! The store is the only source, so its failure is the caller's to know. It never sees the key,
+//! only a digest. What is read from it is looked at again before anything is written over it: a
+//! session that was ended meanwhile stays ended, and one user's is never written over another's.
+
+mod memory;
+mod record;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use entra_abstractions::{
+    AccessToken, Clock, Exchange, InteractionRequired, LostSession, Misconfigured, Rejected, StoreError,
+    StoreKey, StoreTokens, TokenError, Unavailable, UserAssertion,
+};
+use tokio::{sync::Mutex, time::timeout};
+
+use crate::{
+    acquirer::TokenAcquirer,
+    cache::{Cached, Identity},
+    fetch,
+    grant::{OnBehalfOf, RefreshToken},
+    plan::Plan,
+    wire::Granted,
+};
+use memory::Memory;
+use record::SessionRecord;
+
+/// The sessions of an application and its agents.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    store: Arc<dyn StoreTokens>,
+    is_shared: bool,
+    has_warned: AtomicBool,
+    /// Held while a record is looked at and written, never while Entra is asked.
+    lanes: [Mutex<()>; 16],
+}
+
+/// A store that takes longer than this is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Sessions {
+    pub(crate) fn in_memory(clock: Arc<dyn Clock>) -> Self {
+        Self { is_shared: false, ..Self::shared(Arc::new(Memory::new(clock))) }
+    }
+
+    pub(crate) fn shared(store: Arc<dyn StoreTokens>) -> Self {
+        Self { store, is_shared: true, has_warned: AtomicBool::new(false), lanes: Default::default() }
+    }
+
+    fn warn_once_if_alone(&self) {
+        if !self.is_shared && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a long-running session is kept in this process's memory alone: no other instance finds it, \
+                 and it ends with the process; give the acquirer a store that is shared"
+            );
+        }
+    }
+
+    async fn read(&self, at: &StoreKey) -> Result<Option<SessionRecord>, StoreError> {
+        let Some(entry) = in_time(self.store.get(at)).await? else { return Ok(None) };
+        match SessionRecord::read(&entry) {
+            Ok(record) => Ok(Some(record)),
+            Err(what) => {
+                tracing::warn!(key = ?at, what, "what the store has for a session cannot be read");
+                Ok(None)
+            }
+        }
+    }
+
+    fn lane(&self, at: &StoreKey) -> &Mutex<()> {
+        let [first, ..] = at.as_bytes();
+        let [lane, ..] = &self.lanes;
+        self.lanes.get(usize::from(*first) % self.lanes.len()).unwrap_or(lane)
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match timeout(PATIENCE, answer).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(StoreError::new("of sessions", "no answer in 5 s")),
+    }
+}
+
+/// Under which a session's record is kept: an agent's sessions are not its blueprint's.
+fn place(identity: &Identity, session: &[u8; 32]) -> StoreKey {
+    StoreKey::digest([
+        "session".as_bytes(),
+        identity.instance.as_bytes(),
+        identity.client.as_str().as_bytes(),
+        session,
+    ])
+}
+
+/// Begins a session with the token of a user who is here; where they have one of this key, it goes
+/// on from their latest call.
+pub(crate) async fn begin(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    assertion: &UserAssertion,
+    session: &[u8; 32],
+) -> Result<AccessToken, TokenError> {
+    let sessions = engine.sessions();
+    sessions.warn_once_if_alone();
+    let at = place(engine.identity(), session);
+    let key = plan.key.of_session(session);
+    // Before anything is asked for that could not be kept.
+    let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
+    if let (false, Some(known)) = (plan.is_write_only(), &known)
+        && known.is_of(assertion.sha256())
+        && let Cached::Fresh(token) | Cached::Aging(token, _) = engine.cache().get(&key.as_ref())
+        && token.account() == known.account()
+    {
+        return Ok(token);
+    }
+    let mut granted = fetch::on_behalf_of(engine, plan, assertion).await?;
+    let Some(refresh_token) = granted.refresh_token.take() else {
+        let exchange = exchange(engine, plan, OnBehalfOf::NAME).with_explanation(Some(
+            "the session cannot be kept: no refresh token came with the user's token",
+        ));
+        return Err(Rejected::new(exchange).into());
+    };
+    let mut record =
+        SessionRecord::begin(refresh_token, granted.account.clone(), *assertion.sha256(), granted.came_at);
+    let _lane = sessions.lane(&at).lock().await;
+    if let Some(before) = sessions.read(&at).await.map_err(|error| away(engine, plan, error))? {
+        // Unlike .NET, which hands the session over to whoever comes last.
+        if !before.is_same_user(&record) {
+            return Err(Misconfigured::new("this session key belongs to another user")
+                .hint("give each user's work a key of its own, such as SessionKey::allocate()")
+                .into());
+        }
+        record = record.continuing(&before);
+    }
+    let kept = in_time(sessions.store.put(&at, record.to_entry(engine.now()))).await;
+    kept.map_err(|error| away(engine, plan, error))?;
+    fetch::keep_token(engine, plan, key, granted)
+}
+
+/// The next token of a session, by the refresh token that is kept for it.
+pub(crate) async fn renew(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    session: &[u8; 32],
+) -> Result<AccessToken, TokenError> {
+    let sessions = engine.sessions();
+    let at = place(engine.identity(), session);
+    let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
+    let mut record = known.ok_or_else(|| not_kept(engine, plan))?;
+    let mut answer = fetch::renew(engine, plan, record.token(), record.account()).await;
+    // Another flight, or another instance, may have renewed it meanwhile, and ended this token by it.
+    if is_refused(&answer)
+        && let Ok(Some(newer)) = sessions.read(&at).await
+        && newer.token() != record.token()
+    {
+        record = newer;
+        answer = fetch::renew(engine, plan, record.token(), record.account()).await;
+    }
+    match answer {
+        Ok(granted) => land(engine, plan, &at, &record, granted).await,
+        Err(TokenError::InteractionRequired(error)) if is_over(&error) => {
+            forget_dead(sessions, &at, &record, &error).await;
+            Err(error.with_lost_session(LostSession::Refused).into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps what a session's refresh token brought, unless the session ended while it was redeemed.
+async fn land(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    at: &StoreKey,
+    used: &SessionRecord,
+    mut granted: Granted,
+) -> Result<AccessToken, TokenError> {
+    let sessions = engine.sessions();
+    let refresh_token = granted.refresh_token.take();
+    let _lane = sessions.lane(at).lock().await;
+    let written = match sessions.read(at).await {
+        Ok(Some(now)) if now.is_same_session(used) => match refresh_token {
+            // Of two that were redeemed at once the newer stays.
+            Some(token) if now.came_at() <= granted.came_at => {
+                let record = now.renewed(token, granted.came_at);
+                in_time(sessions.store.put(at, record.to_entry(engine.now()))).await
+            }
+            _ => Ok(()),
+        },
+        Ok(_) => return Err(not_kept(engine, plan)),
+        Err(error) => Err(error),
+    };
+    // The token is good, and so is the refresh token that is kept: nothing is lost so far.
+    if let Err(error) = written {
+        tracing::warn!(%error, correlation_id = %plan.correlation_id, "the session's next refresh token is not kept");
+    }
+    // A challenge that was met meanwhile left the better token.
+    if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&plan.key.as_ref())) {
+        return Ok(token);
+    }
+    fetch::keep_token(engine, plan, plan.key.clone(), granted)
+}
+
+/// Ends a session: what is kept of it, and its tokens.
+pub(crate) async fn end(engine: &TokenAcquirer, session: &[u8; 32]) -> Result<bool, TokenError> {
+    let sessions = engine.sessions();
+    let at = place(engine.identity(), session);
+    let _lane = sessions.lane(&at).lock().await;
+    let had_tokens = engine.cache().end_session(engine.identity(), session);
+    match in_time(sessions.store.remove(&at)).await {
+        Ok(was_kept) => Ok(was_kept || had_tokens),
+        Err(error) => {
+            let exchange =
+                Exchange::new("end_session", error.store()).with_client(engine.identity().client.clone());
+            Err(Unavailable::new(exchange, "the session may not have ended").with_source(error).into())
+        }
+    }
+}
+
+/// Where the dead token is still the one that is kept, it goes.
+async fn forget_dead(sessions: &Sessions, at: &StoreKey, dead: &SessionRecord, error: &InteractionRequired) {
+    // Of other refusals the administrator may think better, and the session would go on.
+    if !matches!(error.exchange().suberror(), Some("bad_token" | "token_expired")) {
+        return;
+    }
+    let _lane = sessions.lane(at).lock().await;
+    if let Ok(Some(now)) = sessions.read(at).await
+        && now.token() == dead.token()
+    {
+        drop(in_time(sessions.store.remove(at)).await);
+    }
+}
+
+fn is_refused(answer: &Result<Granted, TokenError>) -> bool {
+    matches!(answer, Err(TokenError::InteractionRequired(error)) if is_over(error))
+}
+
+/// Whether it is the refresh token that is refused. Where consent or a further check is missing it
+/// is still good: for other APIs at once, for this one afterwards.
+fn is_over(error: &InteractionRequired) -> bool {
+    let exchange = error.exchange();
+    exchange.error() == Some("invalid_grant")
+        && error.claims().is_none()
+        && !error.is_consent_required()
+        && matches!(exchange.suberror(), None | Some("bad_token" | "token_expired"))
+}
+
+fn away(engine: &TokenAcquirer, plan: &Plan, error: StoreError) -> TokenError {
+    let exchange = Exchange::new(plan.grant.name(), error.store())
+        .with_client(engine.identity().client.clone())
+        .with_correlation_id(plan.correlation_id);
+    Unavailable::new(exchange, "the store of sessions is away").with_source(error).into()
+}
+
+fn not_kept(engine: &TokenAcquirer, plan: &Plan) -> TokenError {
+    let explanation = if engine.sessions().is_shared {
+        "nothing is kept under this session key: no session began by it, or it was ended, or not used for 90 days"
+    } else {
+        "nothing is kept under this session key: no session began by it in this process, whose memory is all there \
+         is without a shared store, or it was ended"
+    };
+    let exchange = exchange(engine, plan, RefreshToken::NAME).with_explanation(Some(explanation));
+    InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())
+        .with_lost_session(LostSession::NotKept)
+        .into()
+}
+
+fn exchange(engine: &TokenAcquirer, plan: &Plan, grant: &'static str) -> Exchange {
+    Exchange::new(grant, engine.application().authority_host())
+        .with_client(engine.identity().client.clone())
+        .with_correlation_id(plan.correlation_id)
+}
