@@ -44,6 +44,7 @@ pub use secret::Secret;
 pub use section::Section;
 pub use store::{StoreError, StoreKey, StoreTokens, StoredEntry};
 pub use subject::{
-    AccountId, AgentSubject, AgentUser, OnBehalfOf, SessionKey, Subject, Upn, User, UserAssertion,
+    AccountId, AgentSubject, AgentUser, ManagedIdentityId, OnBehalfOf, ResourceId, SessionKey, Subject, Upn,
+    User, UserAssertion,
 };
 pub use token::{AccessToken, Scheme};

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, OnBehalfOf, Scheme,
-    Scopes, SessionKey, Subject, TenantId, User, UserAssertion,
+    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, ManagedIdentityId, Misconfigured,
+    OnBehalfOf, Scheme, Scopes, SessionKey, Subject, TenantId, User, UserAssertion,
 };
 
 /// A request for a token.
@@ -95,6 +95,12 @@ impl TokenRequest {
     #[doc(alias = "WithAgentUserIdentity")]
     pub fn as_agent_user(scopes: Scopes, agent: AgentId, user: AgentUser) -> Self {
         Self::new(scopes, Subject::Agent(agent, AgentSubject::AgentUser(user)))
+    }
+
+    /// Asks for the token of a managed identity of the host.
+    #[doc(alias = "AcquireTokenForManagedIdentity")]
+    pub fn as_managed_identity(scopes: Scopes, id: ManagedIdentityId) -> Self {
+        Self::new(scopes, Subject::ManagedIdentity(id))
     }
 
     /// Keeps the user's session under this key, so that work on their behalf can go on

@@ -1,6 +1,7 @@
 //! Whose token is wanted. Always said by the caller, never guessed from ambience.
 
 mod assertion;
+mod managed_identity;
 mod on_behalf_of;
 mod session_key;
 
@@ -9,6 +10,7 @@ use std::{convert::Infallible, fmt, sync::Arc};
 use crate::{AgentId, Misconfigured, ObjectId, id::is_guid};
 
 pub use assertion::UserAssertion;
+pub use managed_identity::{ManagedIdentityId, ResourceId};
 pub use on_behalf_of::OnBehalfOf;
 pub use session_key::SessionKey;
 
@@ -22,6 +24,8 @@ pub enum Subject {
     User(User),
     /// An agent's, or a user's delegated to an agent.
     Agent(AgentId, AgentSubject),
+    /// That of a managed identity of the host: the program needs no credential for it.
+    ManagedIdentity(ManagedIdentityId),
 }
 
 /// Which user, and how the application is entitled to act for them.

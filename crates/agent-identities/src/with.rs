@@ -19,6 +19,11 @@ pub trait WithAgentIdentity: AsMut<TokenRequest> + Sized {
                     Subject::App => AgentSubject::App,
                     Subject::User(user) => AgentSubject::User(user),
                     Subject::Agent(_, subject) => subject,
+                    Subject::ManagedIdentity(id) => {
+                        request.subject = Subject::ManagedIdentity(id);
+                        refuse(request, managed_identity_is_no_agent());
+                        return self;
+                    }
                 };
                 request.subject = Subject::Agent(agent, subject);
             }
@@ -50,6 +55,9 @@ pub trait WithAgentIdentity: AsMut<TokenRequest> + Sized {
                         );
                 refuse(request, fault);
             }
+            (Ok(_), Ok(_)) if matches!(request.subject, Subject::ManagedIdentity(_)) => {
+                refuse(request, managed_identity_is_no_agent());
+            }
             (Ok(agent), Ok(user)) => request.subject = Subject::Agent(agent, AgentSubject::AgentUser(user)),
             (Err(fault), _) => refuse(request, fault),
             (_, Err(fault)) => refuse(request, fault),
@@ -64,9 +72,15 @@ fn refuse(request: &mut TokenRequest, fault: impl Into<Misconfigured>) {
     request.refused.get_or_insert_with(|| fault.into());
 }
 
+fn managed_identity_is_no_agent() -> Misconfigured {
+    Misconfigured::new("a managed identity's token was asked for, but an agent was named").hint(
+        "an agent acts under its blueprint: ask as the application, which may prove itself by the managed identity",
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use entra_abstractions::{Scopes, User, UserAssertion};
+    use entra_abstractions::{ManagedIdentityId, Scopes, User, UserAssertion};
 
     use super::*;
 
@@ -98,6 +112,13 @@ mod tests {
 
         let app = TokenRequest::as_app(scopes()).with_agent_user("agent", "bob@contoso.example");
         assert!(app.refused.unwrap().to_string().starts_with("an application's token was asked for"));
+
+        let host = TokenRequest::as_managed_identity(scopes(), ManagedIdentityId::System);
+        for refused in
+            [host.clone().with_agent_identity("agent"), host.with_agent_user("agent", "bob@contoso.example")]
+        {
+            assert!(refused.refused.unwrap().to_string().starts_with("a managed identity's token"));
+        }
 
         let user = UserAssertion::new("a.b.c").unwrap();
         let nobody = TokenRequest::on_behalf_of(scopes(), &user).with_agent_user("agent", "");

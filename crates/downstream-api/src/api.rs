@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AccountId, AcquireToken, AgentId, AgentSubject, AgentUser, Misconfigured, Section, Subject, TokenRequest,
-    User, UserAssertion, section::nearest,
+    AccountId, AcquireToken, AgentId, AgentSubject, AgentUser, ManagedIdentityId, Misconfigured, Section,
+    Subject, TokenRequest, User, UserAssertion, section::nearest,
 };
 
 use crate::{ApiBuilder, Caller, options::CallOptions};
@@ -25,6 +25,8 @@ pub(crate) struct Configured {
     pub(crate) request: TokenRequest,
     pub(crate) is_anonymous: bool,
     pub(crate) as_app: bool,
+    /// As whom it is called where the application calls.
+    pub(crate) managed_identity: Option<ManagedIdentityId>,
     pub(crate) response_limit: usize,
     pub(crate) client: reqwest::Client,
     pub(crate) tokens: Arc<dyn AcquireToken>,
@@ -73,18 +75,32 @@ impl Api {
         &self.0.name
     }
 
-    /// Calls with the application's own token. Delegated scopes of a single resource, as documents
+    /// Calls with the application's own token, or with that of the managed identity that
+    /// `AcquireTokenOptions` names. Delegated scopes of a single resource, as documents
     /// configure them, become that resource's `/.default`; those of several resources, or a scope
     /// that is said for the call and is not `/.default`, are refused by the call.
     #[doc(alias = "GetForAppAsync")]
     #[doc(alias = "CallApiForAppAsync")]
     pub fn as_app(&self) -> Caller {
-        let mut request = self.request(Subject::App);
+        self.caller(self.app_request(match &self.0.managed_identity {
+            Some(id) => Subject::ManagedIdentity(id.clone()),
+            None => Subject::App,
+        }))
+    }
+
+    /// Calls with the token of a managed identity of the host; scopes as for
+    /// [`as_app`](Self::as_app).
+    pub fn as_managed_identity(&self, id: ManagedIdentityId) -> Caller {
+        self.caller(self.app_request(Subject::ManagedIdentity(id)))
+    }
+
+    fn app_request(&self, subject: Subject) -> TokenRequest {
+        let mut request = self.request(subject);
         // What has no default is left for the call to refuse, unless the caller says other scopes.
         if let Ok(scopes) = request.scopes.to_default() {
             request.scopes = scopes;
         }
-        self.caller(request)
+        request
     }
 
     /// Calls on behalf of the user who called this program.
@@ -115,13 +131,14 @@ impl Api {
         })
     }
 
-    /// Calls as the configuration says: as the application where `RequestAppToken` is set, without
-    /// a token where `Anonymous` is, else on behalf of this user. For hosts that are driven by
+    /// Calls as the configuration says: as the managed identity that `AcquireTokenOptions` names, as
+    /// the application where `RequestAppToken` is set, without a token where `Anonymous` is, else on
+    /// behalf of this user. For hosts that are driven by
     /// configuration; whoever knows who calls says so instead.
     pub fn as_configured(&self, user: Option<&UserAssertion>) -> Caller {
         match user {
             _ if self.0.is_anonymous => self.anonymously(),
-            _ if self.0.as_app => self.as_app(),
+            _ if self.0.as_app || self.0.managed_identity.is_some() => self.as_app(),
             Some(user) => self.on_behalf_of(user),
             None => {
                 let fault = Misconfigured::new(format!(
@@ -147,8 +164,18 @@ impl Api {
     }
 
     fn caller(&self, request: TokenRequest) -> Caller {
-        let request = if self.0.is_anonymous { request.refuse(self.takes_no_token()) } else { request };
+        let request = match (&request.subject, &self.0.managed_identity) {
+            _ if self.0.is_anonymous => request.refuse(self.takes_no_token()),
+            (Subject::User(_) | Subject::Agent(..), Some(_)) => request.refuse(self.is_called_by_the_host()),
+            _ => request,
+        };
         Caller::new(self.clone(), request)
+    }
+
+    /// Unlike .NET, where the managed identity's token goes out in the name of whoever was asked for.
+    fn is_called_by_the_host(&self) -> Misconfigured {
+        Misconfigured::new(format!("API {} is configured to be called as a managed identity", self.name()))
+            .hint("call it as_app(), or remove ManagedIdentity from its AcquireTokenOptions")
     }
 
     /// A program that thinks it calls as somebody must not find that it called as nobody.

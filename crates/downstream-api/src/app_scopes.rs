@@ -6,7 +6,7 @@ use entra_abstractions::{AgentSubject, Misconfigured, Scopes, Subject};
 /// delegated scopes.
 pub(crate) fn is_app(subject: &Subject) -> bool {
     match subject {
-        Subject::App | Subject::Agent(_, AgentSubject::App) => true,
+        Subject::App | Subject::Agent(_, AgentSubject::App) | Subject::ManagedIdentity(_) => true,
         Subject::User(_) | Subject::Agent(_, AgentSubject::User(_) | AgentSubject::AgentUser(_)) => false,
     }
 }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AcquireToken, Claims, CorrelationId, Faults, FmiPath, HttpSettings, Misconfigured, Parameter, Scopes,
-    Section, TenantId,
+    AcquireToken, Claims, CorrelationId, Faults, FmiPath, HttpSettings, ManagedIdentityId, Misconfigured,
+    Parameter, Scopes, Section, TenantId,
 };
 use http::Method;
 use reqwest::Client;
@@ -57,6 +57,8 @@ pub(crate) struct TokenOptions {
     pub(crate) claims: Option<Claims>,
     pub(crate) correlation_id: Option<CorrelationId>,
     pub(crate) fmi_path: Option<FmiPath>,
+    /// As whom the API is called, instead of the application.
+    pub(crate) managed_identity: Option<ManagedIdentityId>,
     pub(crate) force_refresh: bool,
     pub(crate) parameters: Vec<Parameter>,
 }

@@ -31,6 +31,12 @@ pub(crate) fn checked(
     let content_type =
         media_type(&api, "ContentType", api.content_type.as_deref().unwrap_or_default(), &mut faults);
     let headers = headers_of(&api, &mut faults);
+    if api.is_anonymous && api.token.managed_identity.is_some() {
+        let fault = Misconfigured::new("an anonymous API is called as nobody")
+            .hint("remove ManagedIdentity or Anonymous")
+            .at(api.path_of("AcquireTokenOptions.ManagedIdentity"));
+        faults.add(fault);
+    }
     let client = match api.client {
         Some(client) => Some(client),
         None => base.as_ref().and_then(|base| faults.take(client(&api.http, base))),
@@ -40,7 +46,15 @@ pub(crate) fn checked(
     else {
         return Err(faults.into_error());
     };
-    let TokenOptions { tenant, claims, correlation_id, fmi_path, force_refresh, parameters } = api.token;
+    let TokenOptions {
+        tenant,
+        claims,
+        correlation_id,
+        fmi_path,
+        managed_identity,
+        force_refresh,
+        parameters,
+    } = api.token;
     let request = TokenRequest {
         tenant,
         claims,
@@ -66,6 +80,7 @@ pub(crate) fn checked(
         request,
         is_anonymous: api.is_anonymous,
         as_app: api.as_app,
+        managed_identity,
         response_limit: api.response_limit,
         client,
         tokens,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    Claims, CorrelationId, Faults, FmiPath, Misconfigured, Parameter, Place, Section, TenantId,
-    section::known::{ACQUIRE_TOKEN_OPTIONS, DOWNSTREAM_API},
+    Claims, CorrelationId, Faults, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, Section,
+    TenantId,
+    section::known::{ACQUIRE_TOKEN_OPTIONS, DOWNSTREAM_API, MANAGED_IDENTITY},
 };
 use http::Method;
 
@@ -70,10 +71,22 @@ fn read_token_options(section: &Section, api: &mut ApiBuilder) {
     token.correlation_id =
         value(section, "CorrelationId", |text| CorrelationId::parse(&text), faults).or(token.correlation_id);
     token.fmi_path = value(section, "FmiPath", FmiPath::new, faults).or(token.fmi_path.take());
+    token.managed_identity =
+        managed_identity(&section.section("ManagedIdentity"), faults).or(token.managed_identity.take());
     token.force_refresh |= section.flag("ForceRefresh", faults).unwrap_or_default();
     let query = section.pairs("ExtraQueryParameters", faults);
     // As in .NET, they are part of the cache key.
     token.parameters.extend(query.iter().map(|(name, value)| Parameter::shaping(Place::Query, name, value)));
+}
+
+/// The section alone, without a client id, means the system-assigned identity.
+fn managed_identity(section: &Section, faults: &mut Faults) -> Option<ManagedIdentityId> {
+    if section.is_absent() {
+        return None;
+    }
+    section.check_keys(MANAGED_IDENTITY, faults);
+    let id = value(section, "UserAssignedClientId", ManagedIdentityId::client_id, faults);
+    Some(id.unwrap_or(ManagedIdentityId::System))
 }
 
 fn value<T>(
@@ -93,7 +106,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("ExtraHeadersParameters", "remove it"),
     ("ExtraParameters", "say agents with with_agent_identity, parameters with ExtraQueryParameters"),
     ("LongRunningWebApiSessionKey", "long-running sessions are not supported yet"),
-    ("ManagedIdentity", "managed identities are not supported yet"),
     ("PopClaim", "proof of possession is not supported yet"),
     ("PopPublicKey", "proof of possession is not supported yet"),
     ("UserFlow", "user flows are not supported yet"),

@@ -69,7 +69,9 @@ async fn authorization(api: &Api, request: &TokenRequest) -> Result<Option<Heade
     if configured.is_anonymous {
         return match request.subject {
             Subject::App => Ok(None),
-            Subject::User(_) | Subject::Agent(..) => Err(api.takes_no_token().into()),
+            Subject::User(_) | Subject::Agent(..) | Subject::ManagedIdentity(_) => {
+                Err(api.takes_no_token().into())
+            }
         };
     }
     if app_scopes::is_app(&request.subject) {

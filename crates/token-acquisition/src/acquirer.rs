@@ -23,6 +23,7 @@ use crate::{
     fetch::{Purpose, fetch},
     flight::{Boarded, Destination, Flights},
     handle::TokenHandle,
+    managed_identity::Platform,
     plan::{Plan, key_of},
     refresh::RefreshTokens,
     session::{self, Sessions},
@@ -55,6 +56,8 @@ pub(crate) struct Engine {
 pub(crate) struct Shared {
     pub(crate) application: Application,
     pub(crate) wire: Wire,
+    /// What hands out the tokens of managed identities.
+    pub(crate) platform: Platform,
     pub(crate) endpoint: Endpoint,
     pub(crate) cache: Cache,
     pub(crate) refresh_tokens: RefreshTokens,
@@ -292,6 +295,10 @@ impl TokenAcquirer {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.0.shared.wire
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.0.shared.platform
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -1,9 +1,10 @@
 //! Puts an acquirer together. Nothing here does I/O beyond reading the system's trusted roots.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Clock, Environment, HttpSettings, Misconfigured, ProvideAssertion, StoreTokens, SystemClock,
+    Clock, Environment, HttpSettings, ManagedIdentityId, Misconfigured, ProvideAssertion, StoreTokens,
+    SystemClock,
 };
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     endpoint::Endpoint,
     flight::Flights,
     http, jitter,
+    managed_identity::Platform,
     refresh::RefreshTokens,
     session::Sessions,
     wire::{RetryDelay, Wire},
@@ -30,6 +32,8 @@ pub struct TokenAcquirerBuilder {
     retry_delay: Duration,
     cache_budget: usize,
     store: Option<Arc<dyn StoreTokens>>,
+    host: Option<ManagedIdentityId>,
+    arc_keys: Option<PathBuf>,
 }
 
 impl TokenAcquirerBuilder {
@@ -43,6 +47,8 @@ impl TokenAcquirerBuilder {
             retry_delay: Duration::from_secs(1),
             cache_budget: 256 * 1024 * 1024,
             store: None,
+            host: None,
+            arc_keys: None,
         }
     }
 
@@ -104,6 +110,17 @@ impl TokenAcquirerBuilder {
         self
     }
 
+    /// The application is none: what it asks for itself, the host is asked for.
+    pub(crate) fn in_place_of_application(
+        mut self,
+        id: ManagedIdentityId,
+        arc_keys: Option<PathBuf>,
+    ) -> Self {
+        self.host = Some(id);
+        self.arc_keys = arc_keys;
+        self
+    }
+
     /// Builds the acquirer.
     ///
     /// # Errors
@@ -133,8 +150,17 @@ impl TokenAcquirerBuilder {
             app_tenant.clone(),
             self.application.path_of("TenantId"),
         );
+        let identity = identity.of_host(self.host);
+        let delay = RetryDelay(self.retry_delay);
         let shared = Shared {
-            wire: Wire::new(client, Arc::clone(&self.clock), RetryDelay(self.retry_delay)),
+            platform: Platform::new(
+                self.environment,
+                self.http.clone(),
+                Arc::clone(&self.clock),
+                delay,
+                self.arc_keys,
+            ),
+            wire: Wire::new(client, Arc::clone(&self.clock), delay),
             endpoint: Endpoint::default(),
             sessions: match self.store {
                 Some(store) => Sessions::shared(store),

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use entra_abstractions::{
     AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place,
-    Scheme, Scopes, Secret, TokenError, TokenRequest, UserAssertion,
+    Scheme, Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
 };
 
 use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Key, Owner, Window},
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
+    managed_identity,
     plan::Plan,
     refresh::RefreshRecord,
     session,
@@ -63,6 +64,7 @@ async fn grant(engine: &TokenAcquirer, plan: &Plan) -> Result<AccessToken, Token
         Grant::OnBehalfOf(assertion) => on_behalf_of(engine, plan, assertion).await?,
         Grant::Account(account) => account_user(engine, plan, account).await?,
         Grant::AgentUser(user) => agent_user(engine, plan, user).await?,
+        Grant::ManagedIdentity(id) => managed_identity::grant(engine, plan, id).await?,
         // What is kept of a session is kept with care.
         Grant::Keep { assertion, session } => return session::begin(engine, plan, assertion, session).await,
         Grant::Session(session) => return session::renew(engine, plan, session).await,
@@ -143,6 +145,7 @@ fn in_leg(engine: &TokenAcquirer, plan: &Plan, error: TokenError) -> TokenError 
             format!("leg two: agent {client} asks on behalf of a user")
         }
         Grant::AgentUser(_) => format!("leg three: agent {client} becomes its user"),
+        Grant::ManagedIdentity(_) => format!("agent {client} asks as its host"),
     })
 }
 
@@ -269,7 +272,7 @@ pub(crate) fn keep_token(
     granted: Granted,
 ) -> Result<AccessToken, TokenError> {
     let token = AccessToken::new(Scheme::Bearer, granted.access_token, granted.ends_at)?
-        .with_tenant(plan.tenant.is_real().then(|| plan.tenant.clone()))
+        .with_tenant(issuing_tenant(plan))
         .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
         .with_account(granted.account)
         .with_id_token(granted.id_token);
@@ -277,6 +280,12 @@ pub(crate) fn keep_token(
     let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
     engine.cache().put(key, token.clone(), window);
     Ok(token)
+}
+
+/// A host does not say in which tenant its identity lives.
+fn issuing_tenant(plan: &Plan) -> Option<TenantId> {
+    let is_told = plan.tenant.is_real() && !matches!(plan.grant, Grant::ManagedIdentity(_));
+    is_told.then(|| plan.tenant.clone())
 }
 
 fn signed_out(engine: &TokenAcquirer, plan: &Plan) -> InteractionRequired {

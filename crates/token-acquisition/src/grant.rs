@@ -7,7 +7,9 @@ mod on_behalf_of;
 mod refresh_token;
 mod user_federated;
 
-use entra_abstractions::{AccountId, AgentUser, Scopes, UserAssertion, is_identity_scope};
+use entra_abstractions::{AccountId, AgentUser, ManagedIdentityId, Scopes, UserAssertion, is_identity_scope};
+
+use crate::managed_identity;
 
 pub(crate) use authorization_code::RedeemCode;
 pub(crate) use client_credentials::ClientCredentials;
@@ -31,6 +33,8 @@ pub(crate) enum Grant {
     Account(AccountId),
     /// An agent's user: by the refresh token that is kept, else by federation.
     AgentUser(AgentUser),
+    /// The host's own: by its endpoint, not by Entra's.
+    ManagedIdentity(ManagedIdentityId),
 }
 
 impl Grant {
@@ -41,6 +45,7 @@ impl Grant {
             Self::OnBehalfOf(_) | Self::Keep { .. } => OnBehalfOf::NAME,
             Self::Account(_) | Self::Session(_) => RefreshToken::NAME,
             Self::AgentUser(_) => UserFederated::NAME,
+            Self::ManagedIdentity(_) => managed_identity::NAME,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Scopes, Subject, TenantId,
-    TokenRequest, User,
+    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Place, Scopes, Subject,
+    TenantId, TokenRequest, User,
 };
 
 use crate::{
@@ -58,6 +58,7 @@ pub(crate) fn key_of<'a>(
     }
     let owner = match subject {
         Subject::App => OwnerRef::App,
+        Subject::ManagedIdentity(id) => OwnerRef::ManagedIdentity(id),
         Subject::User(user) => owner_of(user),
         Subject::Agent(agent, subject) if agent.as_str() == identity.client.as_str() => match subject {
             AgentSubject::App => OwnerRef::App,
@@ -74,7 +75,7 @@ pub(crate) fn key_of<'a>(
         identity,
         owner,
         tenant: tenant.as_ref().unwrap_or(match owner {
-            OwnerRef::App => &identity.app_tenant,
+            OwnerRef::App | OwnerRef::ManagedIdentity(_) => &identity.app_tenant,
             OwnerRef::Assertion(_)
             | OwnerRef::Keeping { .. }
             | OwnerRef::Session(_)
@@ -107,7 +108,11 @@ impl Plan {
     /// Refuses, before anything is sent, what Entra could not answer.
     pub(crate) fn new(key: KeyRef<'_>, request: &TokenRequest) -> Result<Self, Misconfigured> {
         let grant = match &request.subject {
-            Subject::App | Subject::Agent(_, AgentSubject::App) => Grant::ClientCredentials,
+            Subject::ManagedIdentity(id) => Grant::ManagedIdentity(id.clone()),
+            Subject::App | Subject::Agent(_, AgentSubject::App) => match &key.identity.host {
+                None => Grant::ClientCredentials,
+                Some(id) => Grant::ManagedIdentity(id.clone()),
+            },
             Subject::User(user) | Subject::Agent(_, AgentSubject::User(user)) => match user {
                 User::OnBehalfOf(OnBehalfOf { assertion, keep_as: None }) => {
                     Grant::OnBehalfOf(assertion.clone())
@@ -133,6 +138,9 @@ impl Plan {
         }
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;
+        }
+        if matches!(grant, Grant::ManagedIdentity(_)) {
+            check_managed_identity(request)?;
         }
         Ok(Self {
             key: key.to_key(),
@@ -164,6 +172,25 @@ fn check_app_scopes(scopes: &Scopes) -> Result<(), Misconfigured> {
     if scopes.iter().len() > 1 {
         return Err(Misconfigured::new("the scopes belong to several resources; a token is for one")
             .hint("make one request for each resource"));
+    }
+    Ok(())
+}
+
+/// A host knows resources, each for itself, and nothing else that could be asked of Entra. Its
+/// tenant is its own, whatever a request names.
+fn check_managed_identity(request: &TokenRequest) -> Result<(), Misconfigured> {
+    let TokenRequest { scopes, fmi_path, parameters, .. } = request;
+    if scopes.iter().len() > 1 {
+        return Err(Misconfigured::new("a managed identity asks for one resource at a time")
+            .hint("make one request for each resource, with its /.default"));
+    }
+    if fmi_path.is_some() {
+        return Err(Misconfigured::new("a managed identity has no fmi path")
+            .hint("ask as an application that proves itself by the managed identity"));
+    }
+    if parameters.iter().any(|parameter| parameter.place() == Place::Body) {
+        return Err(Misconfigured::new("a managed identity's request has no body for parameters")
+            .hint("give them a place in the query"));
     }
     Ok(())
 }

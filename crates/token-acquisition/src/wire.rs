@@ -23,7 +23,7 @@ use crate::http::read_capped;
 pub(crate) use aadsts::ASSERTION_ENDED;
 pub(crate) use form::Form;
 pub(crate) use response::Granted;
-pub(crate) use retry::RetryDelay;
+pub(crate) use retry::{RetryDelay, retry_after};
 
 /// The way to token endpoints.
 #[derive(Debug)]

@@ -118,6 +118,9 @@ pub const ACQUIRE_TOKEN_OPTIONS: &[&str] = &[
     "UserFlow",
 ];
 
+/// `ManagedIdentity` of `AcquireTokenOptions`.
+pub const MANAGED_IDENTITY: &[&str] = &["UserAssignedClientId"];
+
 /// `TokenValidationParameters` of a protected API.
 pub const TOKEN_VALIDATION_PARAMETERS: &[&str] =
     &["ValidAlgorithms", "ValidAudience", "ValidAudiences", "ValidIssuer", "ValidIssuers", "ValidateIssuer"];

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use entra_abstractions::{AccountId, AgentUser, ClientId, FmiPath, Parameter, Scheme, Scopes, TenantId};
+use entra_abstractions::{
+    AccountId, AgentUser, ClientId, FmiPath, ManagedIdentityId, Parameter, Scheme, Scopes, TenantId,
+};
 use papaya::Equivalent;
 
 /// Which application asks, and whom: what all requests of one engine have in common.
@@ -20,6 +22,8 @@ pub(crate) struct Identity {
     pub(crate) app_tenant: TenantId,
     /// Where the tenant is configured, for errors.
     pub(crate) tenant_at: String,
+    /// Where there is no application: the identity of the host that asks in its place.
+    pub(crate) host: Option<ManagedIdentityId>,
     /// Of the client, so that a look-up need not hash it again.
     hash: u64,
 }
@@ -34,7 +38,12 @@ impl Identity {
     ) -> Self {
         let mut hasher = DefaultHasher::new();
         client.hash(&mut hasher);
-        Self { instance, client, tenant, app_tenant, tenant_at, hash: hasher.finish() }
+        Self { instance, client, tenant, app_tenant, tenant_at, host: None, hash: hasher.finish() }
+    }
+
+    /// The same, where the host asks in the place of an application.
+    pub(crate) fn of_host(self, host: Option<ManagedIdentityId>) -> Self {
+        Self { host, ..self }
     }
 }
 
@@ -59,6 +68,7 @@ pub(crate) enum Owner {
     Session([u8; 32]),
     Account(AccountId),
     AgentUser(AgentUser),
+    ManagedIdentity(ManagedIdentityId),
 }
 
 /// A key that is looked up: borrowed from the request, so that a hit allocates nothing.
@@ -88,6 +98,7 @@ pub(crate) enum OwnerRef<'a> {
     Session(&'a [u8; 32]),
     Account(&'a AccountId),
     AgentUser(&'a AgentUser),
+    ManagedIdentity(&'a ManagedIdentityId),
 }
 
 impl Key {
@@ -101,6 +112,7 @@ impl Key {
                 Owner::Session(sha256) => OwnerRef::Session(sha256),
                 Owner::Account(account) => OwnerRef::Account(account),
                 Owner::AgentUser(user) => OwnerRef::AgentUser(user),
+                Owner::ManagedIdentity(id) => OwnerRef::ManagedIdentity(id),
             },
             tenant: &self.tenant,
             scopes: &self.scopes,
@@ -137,6 +149,7 @@ impl KeyRef<'_> {
                 OwnerRef::Session(sha256) => Owner::Session(*sha256),
                 OwnerRef::Account(account) => Owner::Account(account.clone()),
                 OwnerRef::AgentUser(user) => Owner::AgentUser(user.clone()),
+                OwnerRef::ManagedIdentity(id) => Owner::ManagedIdentity(id.clone()),
             },
             tenant: self.tenant.clone(),
             scopes: self.scopes.clone(),

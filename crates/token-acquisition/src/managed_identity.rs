@@ -1,0 +1,170 @@
+//! Managed identities: the tokens of what a program runs on, for which it needs no credential. As
+//! an acquirer of its own, and as one more way by which an application's acquirer is granted a
+//! token.
+//!
+//! In: a plan. Out: what was granted. Never: a probe, a proxy, a redirect.
+
+mod answer;
+mod app_service;
+mod ask;
+mod azure_arc;
+mod azure_ml;
+mod builder;
+mod cloud_shell;
+mod imds;
+mod pinned;
+mod platform;
+mod retry;
+mod service_fabric;
+mod source;
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use entra_abstractions::{
+    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Subject, TokenError, TokenRequest,
+};
+
+use crate::{
+    acquirer::TokenAcquirer,
+    cache::{Cached, Statistics},
+    plan::Plan,
+    wire::Granted,
+};
+
+pub use builder::ManagedIdentityBuilder;
+pub(crate) use platform::Platform;
+
+use ask::Ask;
+
+/// Acquires tokens as a managed identity, without an application: nothing is registered, nothing
+/// is configured, nothing can expire.
+///
+/// Where the tokens come from is read from the environment: App Service, Functions and Container
+/// Apps, Service Fabric, Azure Machine Learning, Cloud Shell, Azure Arc, else the metadata service
+/// of a virtual machine. Nothing is asked before the first token is. Clone it freely: clones share
+/// the cache.
+///
+/// ```no_run
+/// use entra_abstractions::{AcquireToken, Scopes, TokenRequest};
+/// use entra_token_acquisition::ManagedIdentity;
+/// # async fn run() -> Result<(), entra_abstractions::TokenError> {
+///
+/// let identity = ManagedIdentity::system().build()?;
+/// let request = TokenRequest::as_app(Scopes::try_from("https://vault.azure.net/.default")?);
+/// let header = identity.acquire(&request).await?.authorization_header();
+/// # drop(header);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It answers requests as the application with its own identity, and those that name another
+/// managed identity with that one. An application's [`TokenAcquirer`] answers the latter too.
+#[doc(alias = "ManagedIdentityApplication")]
+#[doc(alias = "ManagedIdentityApplicationBuilder")]
+#[doc(alias = "IManagedIdentityApplication")]
+#[doc(alias = "ManagedIdentityCredential")]
+#[derive(Clone)]
+pub struct ManagedIdentity {
+    id: ManagedIdentityId,
+    tokens: TokenAcquirer,
+}
+
+/// What it is called where grants are named.
+pub(crate) const NAME: &str = "managed_identity";
+
+impl ManagedIdentity {
+    /// The identity that the system assigned to the host.
+    #[doc(alias = "SystemAssigned")]
+    pub fn system() -> ManagedIdentityBuilder {
+        Self::builder(ManagedIdentityId::System)
+    }
+
+    /// An identity of the host.
+    pub fn builder(id: ManagedIdentityId) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(id)
+    }
+
+    /// Which identity it is.
+    pub fn id(&self) -> &ManagedIdentityId {
+        &self.id
+    }
+
+    /// Waits until nothing is being fetched: before a process ends, or a test looks.
+    pub async fn settled(&self) {
+        self.tokens.settled().await;
+    }
+
+    /// What the cache holds.
+    pub fn cache_statistics(&self) -> Statistics {
+        self.tokens.cache_statistics()
+    }
+}
+
+impl AcquireToken for ManagedIdentity {
+    fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
+        match &request.subject {
+            Subject::App | Subject::ManagedIdentity(_) => self.tokens.acquire(request),
+            Subject::User(_) => refused("a managed identity has no users"),
+            Subject::Agent(..) => refused("a managed identity has no agents"),
+        }
+    }
+}
+
+fn refused(what: &str) -> Acquiring<'static> {
+    let fault = Misconfigured::new(what)
+        .hint("acquire tokens as an application; it may prove itself by the managed identity");
+    Acquiring::ready(Err(fault.into()))
+}
+
+impl fmt::Debug for ManagedIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentity").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Fetches what was planned. Where claims are asked for, the token at hand is the one that an API
+/// refused.
+pub(crate) async fn grant(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    id: &ManagedIdentityId,
+) -> Result<Granted, TokenError> {
+    let refused = plan.claims.as_ref().map(|_| engine.cache().get(&plan.key.as_ref()));
+    let revoked = match refused {
+        Some(Cached::Fresh(token) | Cached::Aging(token, _) | Cached::Last(token, _)) => {
+            let sha256 = digest::digest(&digest::SHA256, token.secret().expose().as_bytes());
+            Some(hex(sha256.as_ref()))
+        }
+        Some(Cached::Missing) | None => None,
+    };
+    let ask = Ask {
+        id,
+        scopes: &plan.scopes,
+        parameters: &plan.parameters,
+        capabilities: engine.application().capabilities(),
+        revoked,
+        correlation_id: plan.correlation_id,
+    };
+    engine.platform().token(&ask).await
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_named_by_its_hash() {
+        // The example of Microsoft's description of token revocation.
+        let sha256 = digest::digest(&digest::SHA256, b"test_token");
+        assert_eq!(hex(sha256.as_ref()), "cc0af97287543b65da2c7e1476426021826cab166f1e063ed012b855ff819656");
+    }
+}
