@@ -9,13 +9,13 @@ mod tokens;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use entra_abstractions::{
-    Environment, HttpSettings, Misconfigured, TokenError, UserAssertion, testing::ManualClock,
+    Environment, HttpSettings, Misconfigured, SessionKey, TokenError, UserAssertion, testing::ManualClock,
 };
 use entra_agent_identities::AgentIdentities;
 use entra_settings::Settings;
@@ -56,6 +56,8 @@ pub(crate) struct Player<'a> {
     settings: Settings,
     http: HttpSettings,
     tokens: Result<AgentIdentities, Misconfigured>,
+    /// The key of the session that a step had allocated.
+    allocated: Mutex<Option<SessionKey>>,
     clock: Arc<ManualClock>,
     server: Server,
     folder: TempDir,
@@ -103,7 +105,7 @@ impl<'a> Player<'a> {
                 .build()
                 .map(AgentIdentities::new)
         });
-        Ok(Self { scenario, settings, http, tokens, clock, server, folder })
+        Ok(Self { scenario, settings, http, tokens, allocated: Mutex::default(), clock, server, folder })
     }
 
     async fn step(&self, step: &Step) -> Result<Outcome> {

@@ -42,6 +42,8 @@ pub(crate) struct Step {
     pub(crate) scopes: Vec<String>,
     pub(crate) user: Option<String>,
     pub(crate) agent: Option<Agent>,
+    /// The key of a session that an earlier step began, in place of the one that the options name.
+    pub(crate) session_key: Option<SessionName>,
     #[serde(default)]
     pub(crate) options: Map<String, Value>,
     pub(crate) defaults: Option<Map<String, Value>>,
@@ -88,6 +90,14 @@ pub(crate) enum Call {
     ApiSend,
     /// A call through an HTTP client that authorizes by itself.
     Handler,
+}
+
+/// The key that an earlier step made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum SessionName {
+    /// The one that was allocated.
+    #[serde(rename = "<allocated>")]
+    Allocated,
 }
 
 /// Whose token a downstream call uses, where the call says it.
@@ -159,6 +169,16 @@ pub(crate) struct Recorded {
     pub(crate) requests: Vec<Request>,
     pub(crate) result: Value,
 }
+
+impl Step {
+    /// The key of the long-running session that its options name.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.options.get("AcquireTokenOptions")?.get(SESSION_KEY)?.as_str()
+    }
+}
+
+/// How options name the key of a long-running session.
+pub(crate) const SESSION_KEY: &str = "LongRunningWebApiSessionKey";
 
 impl Scenario {
     /// The number by which documents speak of it: `A12` of `A12-file-assertion`.

@@ -7,7 +7,7 @@ use entra_abstractions::{
 use entra_agent_identities::WithAgentIdentity;
 use serde_json::{Map, Value};
 
-use crate::golden::scenario::{Agent, Step};
+use crate::golden::scenario::{Agent, SESSION_KEY, Step};
 
 /// Lays `AcquireTokenOptions` over a request.
 ///
@@ -34,6 +34,8 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
                     request.parameters.push(Parameter::shaping(Place::Query, name, value));
                 }
             }
+            // Whose token it is, and so said when the request is made.
+            SESSION_KEY => {}
             _ => bail!("AcquireTokenOptions.{name} is not understood"),
         }
     }

@@ -1,14 +1,18 @@
 //! The bare steps: a token, or the header that shows it.
 
-use anyhow::{Result, bail};
-use entra_abstractions::{AccessToken, AcquireToken, AgentId, AgentUser, Scopes, TenantId, TokenRequest};
+use std::sync::MutexGuard;
+
+use anyhow::{Context, Result, anyhow, bail};
+use entra_abstractions::{
+    AccessToken, AcquireToken, AgentId, AgentUser, Scopes, SessionKey, Subject, TenantId, TokenRequest, User,
+};
 use entra_agent_identities::AgentIdentities;
 use serde_json::{Value, json};
 
 use super::{Player, options, refused, token_failure};
 use crate::golden::{
     outcome::Outcome,
-    scenario::{Call, Step},
+    scenario::{Call, SessionName, Step},
 };
 
 impl Player<'_> {
@@ -32,7 +36,17 @@ impl Player<'_> {
             Ok(token) if matches!(step.call, Call::AcquireApp | Call::AcquireUser) => {
                 Outcome::Done(members(&token))
             }
-            Ok(token) => Outcome::Done(json!({"header": token.authorization_header().to_str()?})),
+            Ok(token) => {
+                let header = token.authorization_header();
+                let header = header.to_str()?;
+                Outcome::Done(match session_of(&request) {
+                    None => json!({"header": header}),
+                    Some(key) if self.allocated()?.as_ref() == Some(key) => {
+                        json!({"header": header, "session_key": "<allocated>"})
+                    }
+                    Some(key) => json!({"header": header, "session_key": key.expose()}),
+                })
+            }
         })
     }
 
@@ -58,8 +72,55 @@ impl Player<'_> {
                 .map(|(agent, user)| TokenRequest::as_agent_user(scopes, agent, user))
                 .map_err(refused));
         }
-        let user = self.user(step)?;
-        Ok(user.map(|user| options::with_agent(TokenRequest::on_behalf_of(scopes, &user), step)))
+        let session = match self.session(step)? {
+            Ok(session) => session,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        let request = match (session, step.user.is_some()) {
+            (Some(key), false) => TokenRequest::for_session(scopes, &key),
+            (session, _) => {
+                let user = match self.user(step)? {
+                    Ok(user) => user,
+                    Err(outcome) => return Ok(Err(outcome)),
+                };
+                let request = TokenRequest::on_behalf_of(scopes, &user);
+                match session {
+                    Some(key) => request.keep_as(key),
+                    None => request,
+                }
+            }
+        };
+        Ok(Ok(options::with_agent(request, step)))
+    }
+
+    /// The session that a step begins or goes on with.
+    fn session(&self, step: &Step) -> Result<Result<Option<SessionKey>, Outcome>> {
+        match (step.session_key, step.session()) {
+            (Some(SessionName::Allocated), _) => {
+                let key = self.allocated()?.clone().context("no step before had a key allocated")?;
+                Ok(Ok(Some(key)))
+            }
+            // What .NET is asked for with a word, a program of ours asks for with a function.
+            (None, Some("AllocateForMe")) => {
+                let key = SessionKey::allocate();
+                *self.allocated()? = Some(key.clone());
+                Ok(Ok(Some(key)))
+            }
+            (None, Some(text)) => Ok(SessionKey::new(text).map(Some).map_err(refused)),
+            (None, None) => Ok(Ok(None)),
+        }
+    }
+
+    fn allocated(&self) -> Result<MutexGuard<'_, Option<SessionKey>>> {
+        self.allocated.lock().map_err(|_poisoned| anyhow!("a step before broke off"))
+    }
+}
+
+fn session_of(request: &TokenRequest) -> Option<&SessionKey> {
+    match &request.subject {
+        Subject::User(User::Session(key)) => Some(key),
+        Subject::User(User::OnBehalfOf(user)) => user.keep_as.as_ref(),
+        _ => None,
     }
 }
 

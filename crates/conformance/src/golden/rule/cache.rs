@@ -24,6 +24,13 @@ pub(super) fn apply(story: &mut Story, scenario: &Scenario) -> Result<()> {
         cache.step(index, step)?;
     }
     *story = cache.story;
+    for (scene, step) in story.steps.iter_mut().zip(&scenario.steps) {
+        if let (Some(key), Some(result)) = (step.session(), scene.result.as_object_mut())
+            && result.contains_key("header")
+        {
+            result.insert("session_key".into(), key.into());
+        }
+    }
     story.renumber(scenario);
     Ok(())
 }
@@ -195,7 +202,9 @@ fn key(step: &Step) -> String {
     let folded: BTreeSet<String> = step.scopes.iter().map(|scope| scope.to_ascii_lowercase()).collect();
     let agent = step.agent.as_ref().map(|agent| json!([agent.app, agent.upn, agent.oid]));
     let acquire = |name: &str| step.options.get("AcquireTokenOptions")?.get(name).cloned();
-    json!([step.call == Call::AppHeader, step.user, agent, folded, acquire("Tenant"), acquire("FmiPath")])
+    // Whose session it is was said when it began.
+    let user = step.session().or(step.user.as_deref());
+    json!([step.call == Call::AppHeader, user, agent, folded, acquire("Tenant"), acquire("FmiPath")])
         .to_string()
 }
 
