@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done to this repository, by people and by machines alike.
 
+mod behaviours;
 mod conformance;
 mod gate;
 mod map;
@@ -44,8 +45,8 @@ enum Command {
     ///
     /// They are also tests of this crate: `cargo test -p xtask`.
     Tidy,
-    /// Writes the generated parts of the documents: the map of docs/architecture.md, the differences in
-    /// docs/from-dotnet.md.
+    /// Writes the generated parts of the documents: the map of docs/architecture.md, the catalogue of
+    /// docs/behaviours.md, the differences in docs/from-dotnet.md.
     Map {
         /// Only looks whether they are up to date.
         #[arg(long)]

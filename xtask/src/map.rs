@@ -1,6 +1,7 @@
 //! The map of the house: the parts of the documents that are written from what is there, between
 //! markers.
 
+mod catalogue;
 mod deviations;
 mod tables;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::{progress, repository::Repository};
 
 const ARCHITECTURE: &str = "docs/architecture.md";
+const BEHAVIOURS: &str = "docs/behaviours.md";
 const FROM_DOTNET: &str = "docs/from-dotnet.md";
 
 /// A part of a page: `<!-- map: name -->` .. `<!-- end of map -->`.
@@ -24,13 +26,15 @@ const PARTS: &[Part] = &[
     Part { page: ARCHITECTURE, name: "crates", write: tables::crates },
     Part { page: ARCHITECTURE, name: "arrows", write: tables::arrows },
     Part { page: ARCHITECTURE, name: "files", write: tables::files },
+    Part { page: BEHAVIOURS, name: "standing", write: catalogue::standing },
+    Part { page: BEHAVIOURS, name: "behaviours", write: catalogue::rows },
     Part { page: FROM_DOTNET, name: "calls", write: deviations::calls },
     Part { page: FROM_DOTNET, name: "verdicts", write: deviations::verdicts },
 ];
 
 const END: &str = "<!-- end of map -->";
 
-const PAGES: &[&str] = &[ARCHITECTURE, FROM_DOTNET];
+const PAGES: &[&str] = &[ARCHITECTURE, BEHAVIOURS, FROM_DOTNET];
 
 /// Writes the parts.
 pub(crate) fn write(repository: &Repository) -> Result<ExitCode> {

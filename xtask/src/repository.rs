@@ -20,6 +20,8 @@ pub(crate) struct Repository {
     pub(crate) files: Vec<File>,
     /// `crates/*/tests/scenarios/*`, as paths from the root.
     pub(crate) scenarios: Vec<String>,
+    /// The recordings of Microsoft.Identity.Web, such as `A12-file-assertion.json`.
+    pub(crate) recordings: Vec<String>,
 }
 
 /// A member of the workspace.
@@ -107,6 +109,8 @@ impl Repository {
         } else if is_written_by_people(path) {
             let text = fs::read_to_string(on_disk).with_context(|| format!("{path} cannot be read"))?;
             self.files.push(File::new(path, text));
+        } else if let Some(recording) = path.strip_prefix("crates/conformance/data/golden/scenarios/") {
+            self.recordings.push(recording.to_owned());
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ mod text;
 use std::process::ExitCode;
 
 pub(crate) use self::levels::{level_of, standing};
-use crate::{progress, repository::Repository};
+use crate::{behaviours, progress, repository::Repository};
 
 /// One rule.
 pub(crate) struct Rule {
@@ -138,6 +138,12 @@ const RULES: &[Rule] = &[
         check: documents::check,
     },
     Rule {
+        name: "behaviours",
+        why: "a behaviour that nothing holds gets lost, and so does a row that names what is gone",
+        mend: "name what holds it now, or write the test; then `cargo xtask map`",
+        check: behaviours::check,
+    },
+    Rule {
         name: "aliases",
         why: "who comes from .NET searches rustdoc for the names they know",
         mend: "add #[doc(alias = \"Name\")] to the item that stands in its place",
@@ -218,7 +224,7 @@ mod tests {
               crates/web-api/src/user.rs:1: line one is no `//!` sentence
               mend: begin the file with `//!` and one sentence that says what it is for
 
-            tidy: 1 of 17 rules broken in 1 places"]]
+            tidy: 1 of 18 rules broken in 1 places"]]
         .assert_eq(&lines(&broken).join("\n"));
     }
 }

@@ -74,3 +74,26 @@ impl AcquireToken for AgentIdentities {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use entra_token_acquisition::Application;
+
+    use super::*;
+
+    #[test]
+    fn many_agents_are_not_kept_for_ever() {
+        let application = Application::builder()
+            .tenant("contoso.example")
+            .client_id("22222222-2222-4222-8222-222222222222")
+            .secret("s3cret?%G&=")
+            .build()
+            .unwrap();
+        let agents = AgentIdentities::new(TokenAcquirer::builder(application).build().unwrap());
+        for number in 0..=MOST {
+            let agent = AgentId::new(format!("agent-{number}")).unwrap();
+            drop(agents.learn(&agent));
+        }
+        assert_eq!(agents.agents.pin().len(), 1);
+    }
+}

@@ -1,7 +1,7 @@
 //! An agent's own token: two legs, isolated from everybody else's.
 
 use entra_abstractions::{AcquireToken, AgentId, Claims, CorrelationId, TenantId, TokenError, TokenRequest};
-use entra_agent_identities::WithAgentIdentity;
+use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
 use entra_emulator::{Fault, ids};
 use serde_json::{Value, json};
 
@@ -184,4 +184,16 @@ async fn an_agents_token_is_as_stable_as_any() {
     kit.emulator.faults().clear();
     kit.advance(20);
     assert_ne!(tokens.acquire(&as_agent(ORDERS)).await.unwrap().secret(), old.secret());
+}
+
+#[tokio::test]
+async fn a_forgotten_agents_tokens_are_still_there() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    let token = tokens.acquire(&as_agent(ORDERS)).await.unwrap();
+    kit.emulator.log().clear();
+    // Another that knows no agent yet, over the same blueprint.
+    let anew = AgentIdentities::new(tokens.blueprint().clone());
+    assert_eq!(at_once(&anew, &as_agent(ORDERS)).secret(), token.secret());
+    assert_eq!(kit.legs().len(), 0);
 }

@@ -2,13 +2,13 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use entra_abstractions::{AcquireToken, Claims, TokenRequest};
+use entra_abstractions::{AcquireToken, Claims, TenantId, TokenRequest};
 use entra_emulator::{Fault, ids};
 use futures_util::{future::join_all, poll};
 use tokio::task::JoinSet;
 
 use crate::{
-    kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, builder, scopes, who},
+    kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, builder, claims, scopes, who},
     wiretap::{Does, Wiretap},
 };
 
@@ -98,6 +98,23 @@ async fn an_error_is_shared_by_those_who_waited_and_by_nobody_else() {
     assert!(ids.iter().all(|id| id.is_some() && *id == ids[0]), "one flight, one error");
     assert_eq!(kit.count(), 1);
     tokens.acquire(&request).await.unwrap();
+    assert_eq!(kit.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tenants_at_once_do_not_mix() {
+    let kit = Kit::new();
+    let tokens = kit.daemon();
+    let mut callers = JoinSet::new();
+    for number in 0..400 {
+        let (tokens, tenant) = (tokens.clone(), [ids::TENANT, ids::OTHER_TENANT][number % 2]);
+        let request = as_app(ORDERS).tenant(TenantId::new(tenant).unwrap());
+        callers.spawn(async move { (tenant, tokens.acquire(&request).await.unwrap()) });
+    }
+    while let Some(caller) = callers.join_next().await {
+        let (tenant, token) = caller.unwrap();
+        assert_eq!(claims(&token)["tid"], tenant);
+    }
     assert_eq!(kit.count(), 2);
 }
 

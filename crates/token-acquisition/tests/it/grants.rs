@@ -59,6 +59,21 @@ async fn a_callers_token_becomes_the_next_apis() {
 }
 
 #[tokio::test]
+async fn an_ended_token_on_behalf_of_a_user_is_exchanged_for_anew() {
+    let kit = Kit::new();
+    let tokens = kit.api();
+    let request = TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice"));
+    kit.emulator.edit(|directory| directory.lifetimes.access_token = 600);
+    let first = tokens.acquire(&request).await.unwrap();
+    kit.advance(600);
+    let second = tokens.acquire(&request).await.unwrap();
+    assert_ne!(first.secret(), second.secret());
+    // An exchange for one call keeps no refresh token of the user.
+    let grants: Vec<_> = kit.sent().into_iter().map(|sent| sent.grant).collect();
+    assert_eq!(grants, [Some(Grant::OnBehalfOf), Some(Grant::OnBehalfOf)]);
+}
+
+#[tokio::test]
 async fn a_code_opens_an_account_and_its_refresh_token_every_api() {
     let kit = Kit::new();
     let tokens = kit.api();

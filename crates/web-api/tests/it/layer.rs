@@ -102,6 +102,32 @@ async fn headers() {
 }
 
 #[tokio::test]
+async fn strangers_at_once_are_all_refused() {
+    let entra = Entra::start().await;
+    let app = app(&entra.validator());
+    let good = format!("Bearer {}", entra.token(0, &json!({})));
+    let foreign = format!("Bearer {}", entra.token(0, &json!({"aud": "another"})));
+    let callers: Vec<_> = (0..200)
+        .map(|number| {
+            let (app, good, foreign) = (app.clone(), good.clone(), foreign.clone());
+            tokio::spawn(async move {
+                let authorization: &[&str] = match number % 4 {
+                    0 => &[],
+                    1 => &["Bearer x.y.z"],
+                    2 => &[&foreign],
+                    _ => &[&good],
+                };
+                (number % 4, call(&app, "/user", authorization).await.0)
+            })
+        })
+        .collect();
+    for caller in callers {
+        let (kind, status) = caller.await.unwrap();
+        assert_eq!(status, if kind == 3 { 200 } else { 401 });
+    }
+}
+
+#[tokio::test]
 async fn no_answer_and_no_debug_text_repeats_the_token() {
     let entra = Entra::start().await;
     let validator = entra.validator();
@@ -144,7 +170,11 @@ async fn applications_and_odd_facets() {
     assert!(daemon.require(&Require::role("A B").and(Require::role("C"))).is_ok());
     assert!(daemon.require(&Require::any_scope(Vec::<String>::new())).is_err());
     assert!(user(json!({"scp": null, "roles": "C"})).await.is_app_only());
-    assert!(!user(json!({"xms_sub_fct": "13 x"})).await.is_agent_user());
+    for facets in ["13 x", "1 2", "", "113"] {
+        assert!(!user(json!({ "xms_sub_fct": facets })).await.is_agent_user(), "{facets:?}");
+    }
+    assert!(user(json!({"xms_sub_fct": " 1 \t 13  "})).await.is_agent_user());
+    assert_eq!(user(json!({})).await.parent_agent_blueprint(), None);
 }
 
 #[tokio::test]
