@@ -141,7 +141,7 @@ fn collect_hosts(value: &Value, hosts: &mut BTreeSet<String>) {
             for rest in text.split("https://").skip(1).chain(text.split("http://").skip(1)) {
                 let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c)));
                 let host = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-                if host.contains('.') && host.chars().any(char::is_alphabetic) {
+                if host.contains('.') {
                     hosts.insert(host.trim_end_matches('.').to_ascii_lowercase());
                 }
             }

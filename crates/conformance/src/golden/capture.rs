@@ -35,7 +35,7 @@ impl Captor {
         let host = header("host").unwrap_or_default();
         let path = parts.uri.path();
         let is_form = header("content-type").is_some_and(|kind| kind.starts_with(FORM));
-        let kind = kind_of(&parts.method, path, is_form);
+        let kind = kind_of(&parts.method, host, path, is_form);
         let text = String::from_utf8_lossy(body);
         let pairs = |text: &str| self.pairs(text, now);
         Request {
@@ -136,8 +136,11 @@ fn name_times(claims: &mut Map<String, Value>, now: SystemTime) {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn kind_of(method: &Method, path: &str, is_form: bool) -> Kind {
-    if path.ends_with("/.well-known/openid-configuration") {
+fn kind_of(method: &Method, host: &str, path: &str, is_form: bool) -> Kind {
+    // What is known by its address alone belongs to the host that the program runs on.
+    if !host.contains(char::is_alphabetic) {
+        Kind::Imds
+    } else if path.ends_with("/.well-known/openid-configuration") {
         Kind::Metadata
     } else if path.ends_with("/discovery/instance") {
         Kind::Instance

@@ -58,6 +58,8 @@ pub(crate) struct Step {
     #[serde(default)]
     pub(crate) api_answers: Vec<Answer>,
     #[serde(default)]
+    pub(crate) imds: Vec<Answer>,
+    #[serde(default)]
     pub(crate) entra_user: Map<String, Value>,
     #[serde(default)]
     pub(crate) sleep_ms: u64,

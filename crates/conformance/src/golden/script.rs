@@ -28,7 +28,9 @@ pub(crate) struct PlainReply {
 pub(crate) struct Script {
     entra: VecDeque<Answer>,
     apis: VecDeque<Answer>,
+    imds: VecDeque<Answer>,
     tokens: u32,
+    host_tokens: u32,
     /// The claims of whoever the step is about.
     who: Map<String, Value>,
 }
@@ -38,6 +40,7 @@ impl Script {
     pub(crate) fn begin(&mut self, scenario: &Scenario, step: &Step) {
         self.entra = step.entra.iter().cloned().collect();
         self.apis = step.api_answers.iter().cloned().collect();
+        self.imds = step.imds.iter().cloned().collect();
         let user = step.user.as_ref().and_then(|name| scenario.users.get(name));
         self.who = user.map(|user| user.claims.clone()).unwrap_or_default();
         self.who.extend(step.entra_user.clone());
@@ -52,7 +55,12 @@ impl Script {
                 Some(Answer::Plain(answer)) => Some(plain(&answer)),
                 Some(Answer::Broken { .. }) => None,
             },
-            Kind::Api | Kind::Imds => match self.apis.pop_front() {
+            Kind::Imds => match self.imds.pop_front() {
+                Some(Answer::Plain(answer)) => Some(plain(&answer)),
+                Some(Answer::Broken { .. }) => None,
+                None | Some(Answer::Token(_)) => Some(self.host_token()),
+            },
+            Kind::Api => match self.apis.pop_front() {
                 Some(Answer::Plain(answer)) => Some(plain(&answer)),
                 Some(Answer::Broken { .. }) => None,
                 None | Some(Answer::Token(_)) => Some(ok(&json!({"ok": true}))),
@@ -79,6 +87,13 @@ impl Script {
             members.retain(|_, value| !value.is_null());
         }
         ok(&answer)
+    }
+
+    /// The default answer of the service that hands out the tokens of managed identities.
+    fn host_token(&mut self) -> PlainReply {
+        self.host_tokens += 1;
+        let token = format!("mi-{}", self.host_tokens);
+        ok(&json!({"access_token": token, "expires_in": "3600", "token_type": "Bearer"}))
     }
 
     fn add_user(&self, request: &Request, answer: &mut Value, number: u32) {

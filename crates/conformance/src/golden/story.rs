@@ -113,7 +113,7 @@ impl Story {
 
 /// The OAuth errors that the scripts of a scenario answer.
 pub(crate) fn scripted_errors(scenario: &Scenario) -> BTreeSet<String> {
-    let answers = scenario.steps.iter().flat_map(|step| &step.entra);
+    let answers = scenario.steps.iter().flat_map(|step| step.entra.iter().chain(&step.imds));
     answers
         .filter_map(|answer| match answer {
             Answer::Plain(answer) => answer.body.get("error")?.as_str().map(str::to_owned),

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use entra_abstractions::{
-    Claims, CorrelationId, FmiPath, Misconfigured, Parameter, Place, Scopes, TenantId, TokenRequest,
+    Claims, CorrelationId, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, Scopes, Subject,
+    TenantId, TokenRequest,
 };
 use entra_agent_identities::WithAgentIdentity;
 use serde_json::{Map, Value};
@@ -36,6 +37,11 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
             }
             // Whose token it is, and so said when the request is made.
             SESSION_KEY => {}
+            "ManagedIdentity" => {
+                let id = value.get("UserAssignedClientId").and_then(Value::as_str);
+                let id = id.map_or(Ok(ManagedIdentityId::System), ManagedIdentityId::client_id);
+                note(request, id, |request, id| request.subject = Subject::ManagedIdentity(id));
+            }
             _ => bail!("AcquireTokenOptions.{name} is not understood"),
         }
     }
