@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::{ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
+use crate::{Claims, ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
 
 /// Provides a signed assertion (RFC 7523) with which the application proves itself: from a
 /// federated identity provider, a vault, another token endpoint.
@@ -34,6 +34,8 @@ pub struct AssertionContext {
     pub token_endpoint: Arc<str>,
     /// The path below the federated identity, where the exchange has one.
     pub fmi_path: Option<FmiPath>,
+    /// Claims that the request wants signed into an assertion that is made for it.
+    pub client_claims: Option<Claims>,
     /// The id under which this call is logged; pass it on.
     pub correlation_id: CorrelationId,
     /// Whether the caller wants fresh tokens only.
@@ -48,6 +50,7 @@ impl AssertionContext {
             tenant: None,
             token_endpoint: token_endpoint.into(),
             fmi_path: None,
+            client_claims: None,
             correlation_id,
             force_refresh: false,
         }

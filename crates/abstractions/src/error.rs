@@ -1,5 +1,7 @@
 //! Why there is no token, split by who must act.
 
+mod clock_skew;
+mod diagnosis;
 mod exchange;
 mod misconfigured;
 
@@ -7,6 +9,8 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::{Challenge, Claims, Scopes, StoreError};
 
+pub use clock_skew::ClockSkew;
+pub use diagnosis::{Diagnosis, Owner};
 pub use exchange::Exchange;
 pub use misconfigured::{Fault, Faults, Misconfigured};
 

@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod http_settings;
 mod id;
+mod pop_key;
 mod request;
 mod scope;
 mod secret;
@@ -22,6 +23,7 @@ mod subject;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
+mod token_hash;
 
 pub use acquire::{AcquireToken, Acquiring};
 pub use assertion::{AssertionContext, ProvideAssertion, SignedAssertion};
@@ -33,11 +35,12 @@ pub use cloud::Cloud;
 pub use correlation::CorrelationId;
 pub use environment::Environment;
 pub use error::{
-    Exchange, Fault, Faults, InteractionRequired, LostSession, Misconfigured, Rejected, TokenError,
-    Unavailable,
+    ClockSkew, Diagnosis, Exchange, Fault, Faults, InteractionRequired, LostSession, Misconfigured, Owner,
+    Rejected, TokenError, Unavailable,
 };
 pub use http_settings::HttpSettings;
 pub use id::{AgentId, ClientId, ObjectId, TenantId, is_guid};
+pub use pop_key::PopKey;
 pub use request::{FmiPath, Parameter, Place, TokenRequest};
 pub use scope::{Scopes, is_identity_scope};
 pub use secret::Secret;
@@ -48,3 +51,4 @@ pub use subject::{
     User, UserAssertion,
 };
 pub use token::{AccessToken, Scheme};
+pub use token_hash::TokenHash;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, ManagedIdentityId, Misconfigured,
-    OnBehalfOf, Scheme, Scopes, SessionKey, Subject, TenantId, User, UserAssertion,
+    OnBehalfOf, Scheme, Scopes, SessionKey, Subject, TenantId, TokenHash, User, UserAssertion,
 };
 
 /// A request for a token.
@@ -41,8 +41,14 @@ pub struct TokenRequest {
     pub parameters: Vec<Parameter>,
     /// Claims that a challenge asked for: the cached token is replaced by one that has them.
     pub claims: Option<Claims>,
+    /// Claims of the application's own about itself, signed into the assertion by which a certificate
+    /// proves it; they shape the token.
+    pub client_claims: Option<Claims>,
     /// Asks Entra even where a token is cached, and replaces it.
     pub force_refresh: bool,
+    /// The token that an API refused: what is cached answers only if it is another one, fetched for
+    /// the same claims. So those whose calls were refused together ask Entra once.
+    pub replaces: Option<TokenHash>,
     /// The id under which both sides log this call; one is made where none is given.
     pub correlation_id: Option<CorrelationId>,
     /// What a builder method could not do; `acquire` returns it.
@@ -60,7 +66,9 @@ impl TokenRequest {
             fmi_path: None,
             parameters: Vec::new(),
             claims: None,
+            client_claims: None,
             force_refresh: false,
+            replaces: None,
             correlation_id: None,
             refused: None,
         }
@@ -147,10 +155,38 @@ impl TokenRequest {
         self
     }
 
+    /// Signs claims of the application's own into the assertion by which its certificate proves it:
+    /// what Entra checks, or writes into the token. They cannot change the claims that make an
+    /// assertion what it is (`aud`, `iss`, `sub`, `jti`, `nbf`, `exp`).
+    #[doc(alias = "WithClientClaims")]
+    #[doc(alias = "WithExtraClientAssertionClaims")]
+    #[must_use]
+    pub fn client_claims(mut self, claims: Claims) -> Self {
+        self.client_claims = Some(claims);
+        self
+    }
+
     /// Asks Entra even where a token is cached.
     #[must_use]
     pub fn force_refresh(mut self) -> Self {
         self.force_refresh = true;
+        self
+    }
+
+    /// Asks for another token than this one, which an API refused: Entra is asked only where it is
+    /// still the cached one, or the cached one was not fetched for the claims of this request.
+    #[doc(alias = "WithAccessTokenSha256ToRefresh")]
+    #[must_use]
+    pub fn replacing(mut self, refused: TokenHash) -> Self {
+        self.replaces = Some(refused);
+        self
+    }
+
+    /// Shows the token in another way than as `Bearer`.
+    #[doc(alias = "WithProofOfPossession")]
+    #[must_use]
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
         self
     }
 

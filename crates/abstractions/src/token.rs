@@ -5,21 +5,32 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use http::{HeaderValue, header::InvalidHeaderValue};
 
-use crate::{AccountId, Misconfigured, Secret, TenantId};
+use crate::{AccountId, CorrelationId, Misconfigured, PopKey, Secret, TenantId, TokenHash};
 
 /// How a token is shown to an API.
 #[expect(clippy::exhaustive_enums, reason = "a new scheme must fail to compile in every engine")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// Whoever bears it may use it (RFC 6750).
     Bearer,
+    /// Only who holds this key may use it.
+    Pop(PopKey),
 }
 
 impl Scheme {
-    /// The word in the `Authorization` header, and `token_type` in Entra's answer.
-    pub fn as_str(self) -> &'static str {
+    /// The word before the token in the `Authorization` header.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
+            Self::Pop(key) => key.shown_as(),
+        }
+    }
+
+    /// The `token_type` that is asked for, and that Entra's answer must have; case does not count.
+    pub fn token_type(&self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Pop(_) => "pop",
         }
     }
 }
@@ -51,6 +62,7 @@ struct Inner {
     scopes: Box<str>,
     account: Option<AccountId>,
     id_token: Option<Secret>,
+    correlation_id: Option<CorrelationId>,
 }
 
 impl AccessToken {
@@ -76,6 +88,7 @@ impl AccessToken {
             scopes: Box::default(),
             account: None,
             id_token: None,
+            correlation_id: None,
         });
         Ok(Self(Arc::new(Shown { header, line, inner })))
     }
@@ -120,6 +133,13 @@ impl AccessToken {
         self
     }
 
+    /// With the id under which it was asked for.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: CorrelationId) -> Self {
+        self.inner_mut().correlation_id = Some(id);
+        self
+    }
+
     /// The value of an `Authorization` header, marked sensitive.
     #[doc(alias = "CreateAuthorizationHeader")]
     #[inline]
@@ -133,8 +153,8 @@ impl AccessToken {
     }
 
     /// How it is shown.
-    pub fn scheme(&self) -> Scheme {
-        self.0.inner.scheme
+    pub fn scheme(&self) -> &Scheme {
+        &self.0.inner.scheme
     }
 
     /// When it ends.
@@ -160,6 +180,16 @@ impl AccessToken {
     /// The id token that came beside it, for a user's token. It was not validated.
     pub fn id_token(&self) -> Option<&Secret> {
         self.0.inner.id_token.as_ref()
+    }
+
+    /// The id of the call that fetched it, where it was fetched: what Entra's own log has it under.
+    pub fn correlation_id(&self) -> Option<CorrelationId> {
+        self.0.inner.correlation_id
+    }
+
+    /// What tells it from other tokens: an API refused this one, so the cache must give another.
+    pub fn to_hash(&self) -> TokenHash {
+        TokenHash::of(&self.0.inner.secret)
     }
 
     fn inner_mut(&mut self) -> &mut Inner {

@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
-    cache::{Cache, Cached, Entry, Identity, Statistics, is_over},
+    cache::{Cache, Cached, Entry, Identity, KeyRef, Statistics, is_over},
     credential::CredentialChain,
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
@@ -92,7 +92,7 @@ impl TokenAcquirer {
     /// # Errors
     /// [`Misconfigured`] when no token could ever come of the request.
     pub fn handle(&self, request: TokenRequest) -> Result<TokenHandle, Misconfigured> {
-        let request = TokenRequest { claims: None, force_refresh: false, ..request };
+        let request = TokenRequest { claims: None, force_refresh: false, replaces: None, ..request };
         let key = key_of(&self.0.identity, &request)?.to_key();
         Ok(TokenHandle::new(self.clone(), request, key))
     }
@@ -175,8 +175,8 @@ impl TokenAcquirer {
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
         // What is cached must not answer a challenge or a forced refresh.
-        if request.claims.is_some() || request.force_refresh {
-            return self.fly(request);
+        if request.claims.is_some() || request.force_refresh || request.replaces.is_some() {
+            return self.renew(&key, request);
         }
         self.cache().look(&key, |entry| match entry {
             Some(entry) => self.serve(entry, request),
@@ -206,6 +206,18 @@ impl TokenAcquirer {
             }
             Cached::Last(token, due) => self.wait_or_serve(request, token, due),
             Cached::Missing => self.fly(request),
+        }
+    }
+
+    /// What is cached will not do, unless somebody whose token was refused, too, has fetched another.
+    #[cold]
+    fn renew(&self, key: &KeyRef<'_>, request: &TokenRequest) -> Acquiring<'static> {
+        let refused = request.replaces.filter(|_| !request.force_refresh);
+        let found =
+            refused.and_then(|refused| self.cache().instead_of(key, refused, request.claims.as_ref()));
+        match found {
+            Some(token) => Acquiring::ready(Ok(token)),
+            None => self.fly(request),
         }
     }
 
@@ -316,7 +328,12 @@ impl TokenAcquirer {
 }
 
 fn destination(plan: &Plan) -> Destination {
-    Destination { key: plan.key.clone(), claims: plan.claims.clone(), force_refresh: plan.force_refresh }
+    Destination {
+        key: plan.key.clone(),
+        claims: plan.claims.clone(),
+        // Whoever was refused a token wants another one, as those do who want a fresh one anyway.
+        renewed: plan.force_refresh || plan.replaces.is_some(),
+    }
 }
 
 /// A good token is never thrown away because the next one cannot be had: not when Entra is away,

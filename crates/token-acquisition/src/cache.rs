@@ -15,7 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{AccessToken, Clock, Exchange, TokenError};
+use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash};
 use foldhash::fast::RandomState;
 use papaya::{HashMap, ResizeMode};
 
@@ -93,14 +93,24 @@ impl Cache {
         self.tokens.pin().get(key).map(Arc::clone)
     }
 
-    /// Keeps a token; it replaces the one of this key, whatever that is.
-    pub(crate) fn put(&self, key: Key, token: AccessToken, window: Window) {
+    /// What a request whose token was refused may have instead.
+    pub(crate) fn instead_of(
+        &self,
+        key: &KeyRef<'_>,
+        refused: TokenHash,
+        claims: Option<&Claims>,
+    ) -> Option<AccessToken> {
+        self.look(key, |entry| entry?.instead_of(refused, claims, self.now()))
+    }
+
+    /// Keeps a token, and which challenge it met; it replaces the one of this key, whatever that is.
+    pub(crate) fn put(&self, key: Key, token: AccessToken, claims: Option<Claims>, window: Window) {
         let now = self.clock.now();
         if window.age(now) == Age::Ended {
             return;
         }
         let size = token.size() + OVERHEAD;
-        let entry = Arc::new(Entry::new(token, window, size, now));
+        let entry = Arc::new(Entry::new(token, claims, window, size, now));
         let replaced = self.tokens.pin().insert(key, entry).map(|entry| entry.replace());
         self.bytes.fetch_add(size, Ordering::Relaxed);
         if let Some(size) = replaced {

@@ -45,6 +45,11 @@ pub(crate) async fn fetch(
             _ => {}
         }
     }
+    if let Some(refused) = plan.replaces.filter(|_| !plan.force_refresh)
+        && let Some(token) = cache.instead_of(&plan.key.as_ref(), refused, plan.claims.as_ref())
+    {
+        return Ok(token);
+    }
     // Before any work on credentials: where Entra asked to wait, even a signature is wasted.
     if let Some(error) = cache.paused(&plan.key) {
         return Err(error);
@@ -211,6 +216,7 @@ async fn post(
     // The assertion's audience is the endpoint itself, whatever is asked along in the query.
     let mut context = AssertionContext::new(identity.client.clone(), url.as_str(), plan.correlation_id);
     context.tenant = Some(plan.tenant.clone());
+    context.client_claims.clone_from(&plan.client_claims);
     context.force_refresh = false;
     let proof = engine.credentials().prove(&context).await?;
 
@@ -236,12 +242,17 @@ async fn post(
             Place::Body => form.set(parameter.name().to_owned(), parameter.value()),
         }
     }
+    if let Scheme::Pop(key) = &plan.scheme {
+        form.set("token_type", plan.scheme.token_type());
+        form.set("req_cnf", key.confirmation());
+    }
     let post = Post {
         grant,
         url,
         form,
         client: &identity.client,
         scopes: &plan.scopes,
+        scheme: &plan.scheme,
         for_user: !matches!(plan.grant, Grant::ClientCredentials),
         correlation_id: plan.correlation_id,
         routing_hint,
@@ -271,14 +282,15 @@ pub(crate) fn keep_token(
     key: Key,
     granted: Granted,
 ) -> Result<AccessToken, TokenError> {
-    let token = AccessToken::new(Scheme::Bearer, granted.access_token, granted.ends_at)?
+    let token = AccessToken::new(plan.scheme.clone(), granted.access_token, granted.ends_at)?
         .with_tenant(issuing_tenant(plan))
         .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
         .with_account(granted.account)
-        .with_id_token(granted.id_token);
+        .with_id_token(granted.id_token)
+        .with_correlation_id(plan.correlation_id);
     let skew: Duration = engine.wire().skew();
     let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
-    engine.cache().put(key, token.clone(), window);
+    engine.cache().put(key, token.clone(), plan.claims.clone(), window);
     Ok(token)
 }
 

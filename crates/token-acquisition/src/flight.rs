@@ -18,7 +18,7 @@ use crate::cache::Key;
 pub(crate) struct Destination {
     pub(crate) key: Key,
     pub(crate) claims: Option<Claims>,
-    pub(crate) force_refresh: bool,
+    pub(crate) renewed: bool,
 }
 
 type Outcome = Option<Result<AccessToken, TokenError>>;

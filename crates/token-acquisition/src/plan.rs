@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Place, Scopes, Subject,
-    TenantId, TokenRequest, User,
+    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Place, Scheme, Scopes,
+    Subject, TenantId, TokenHash, TokenRequest, User,
 };
 
 use crate::{
@@ -22,7 +22,10 @@ pub(crate) struct Plan {
     pub(crate) fmi_path: Option<entra_abstractions::FmiPath>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) claims: Option<Claims>,
+    pub(crate) client_claims: Option<Claims>,
     pub(crate) force_refresh: bool,
+    pub(crate) replaces: Option<TokenHash>,
+    pub(crate) scheme: Scheme,
     pub(crate) correlation_id: CorrelationId,
 }
 
@@ -44,12 +47,14 @@ pub(crate) fn key_of<'a>(
         scheme,
         tenant,
         fmi_path,
+        client_claims,
         parameters,
         // Not in the key: they say how fresh the token must be, or under which id the call is
         // logged. A new token for them replaces the old one, else every later call would be
         // challenged again.
         claims: _,
         force_refresh: _,
+        replaces: _,
         correlation_id: _,
         refused,
     } = request;
@@ -83,8 +88,9 @@ pub(crate) fn key_of<'a>(
             | OwnerRef::AgentUser(_) => &identity.tenant,
         }),
         scopes,
-        scheme: *scheme,
+        scheme,
         fmi_path: fmi_path.as_ref(),
+        client_claims: client_claims.as_ref(),
         parameters,
     })
 }
@@ -150,14 +156,17 @@ impl Plan {
             fmi_path: request.fmi_path.clone(),
             parameters: request.parameters.clone(),
             claims: request.claims.clone(),
+            client_claims: request.client_claims.clone(),
             force_refresh: request.force_refresh,
+            replaces: request.replaces,
+            scheme: request.scheme.clone(),
             correlation_id: request.correlation_id.unwrap_or_else(CorrelationId::random),
         })
     }
 
     /// Whether what is cached must not answer.
     pub(crate) fn is_write_only(&self) -> bool {
-        self.force_refresh || self.claims.is_some()
+        self.force_refresh || self.claims.is_some() || self.replaces.is_some()
     }
 }
 

@@ -14,7 +14,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{ClientId, Clock, CorrelationId, Exchange, Scopes, TokenError, Unavailable};
+use entra_abstractions::{
+    ClientId, Clock, ClockSkew, CorrelationId, Exchange, Scheme, Scopes, TokenError, Unavailable,
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
@@ -43,6 +45,7 @@ pub(crate) struct Post<'a> {
     pub(crate) form: Form,
     pub(crate) client: &'a ClientId,
     pub(crate) scopes: &'a Scopes,
+    pub(crate) scheme: &'a Scheme,
     /// Whether a user stands behind it, who could act.
     pub(crate) for_user: bool,
     pub(crate) correlation_id: CorrelationId,
@@ -97,7 +100,7 @@ impl Wire {
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let now = self.clock.now();
-        self.learn_skew(&headers, now);
+        let skew = self.learn_skew(&headers, now);
         let retry_after = retry::retry_after(&headers, now);
         let body = match read_capped(response, LARGEST_ANSWER).await {
             Ok(Some(body)) => body,
@@ -111,6 +114,7 @@ impl Wire {
         let answer = response::Answer {
             status,
             retry_after,
+            skew,
             content_type: headers.get(header::CONTENT_TYPE),
             body: &body,
         };
@@ -122,12 +126,11 @@ impl Wire {
         }
     }
 
-    fn learn_skew(&self, headers: &HeaderMap, now: SystemTime) {
+    fn learn_skew(&self, headers: &HeaderMap, now: SystemTime) -> Option<ClockSkew> {
         let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-        if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
-            let apart = now.duration_since(date).unwrap_or_else(|error| error.duration());
-            self.skew.store(apart.as_secs(), Ordering::Relaxed);
-        }
+        let skew = ClockSkew::between(now, httpdate::parse_http_date(date?).ok()?);
+        self.skew.store(skew.apart().as_secs(), Ordering::Relaxed);
+        Some(skew)
     }
 }
 

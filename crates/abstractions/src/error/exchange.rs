@@ -3,6 +3,7 @@
 
 use std::{fmt, time::Duration};
 
+use super::{ClockSkew, Diagnosis};
 use crate::{ClientId, CorrelationId};
 
 /// What was asked of which endpoint, and what it answered; without any secret, user name or
@@ -21,7 +22,9 @@ pub struct Exchange {
     trace_id: Option<String>,
     timestamp: Option<String>,
     explanation: Option<&'static str>,
+    diagnosis: Option<Diagnosis>,
     retry_after: Option<Duration>,
+    clock_skew: Option<ClockSkew>,
 }
 
 impl Exchange {
@@ -75,7 +78,14 @@ impl Exchange {
         self
     }
 
-    /// With cause and next step, as far as the numbers tell.
+    /// With what the numbers mean, where one is known.
+    #[must_use]
+    pub fn with_diagnosis(mut self, diagnosis: Option<Diagnosis>) -> Self {
+        self.diagnosis = diagnosis;
+        self
+    }
+
+    /// With cause and next step in this program's own words, where no number tells them.
     #[must_use]
     pub fn with_explanation(mut self, explanation: Option<&'static str>) -> Self {
         self.explanation = explanation;
@@ -86,6 +96,13 @@ impl Exchange {
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// With how far this machine's clock is off, where that may be what went wrong.
+    #[must_use]
+    pub fn with_clock_skew(mut self, skew: Option<ClockSkew>) -> Self {
+        self.clock_skew = skew;
         self
     }
 
@@ -141,7 +158,17 @@ impl Exchange {
         self.retry_after
     }
 
-    /// Cause and next step in a sentence, where the numbers tell.
+    /// How far this machine's clock is off, where that may be what went wrong.
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        self.clock_skew
+    }
+
+    /// Cause, next step and who takes it, where the numbers tell.
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.diagnosis.as_ref()
+    }
+
+    /// Cause and next step in this program's own words, where no number tells them.
     pub fn explanation(&self) -> Option<&'static str> {
         self.explanation
     }
@@ -174,8 +201,14 @@ impl fmt::Display for Exchange {
         for number in &self.aadsts {
             write!(f, " AADSTS{number}")?;
         }
+        if let Some(diagnosis) = &self.diagnosis {
+            write!(f, ", {diagnosis}")?;
+        }
         if let Some(explanation) = self.explanation {
             write!(f, ", {explanation}")?;
+        }
+        if let Some(skew) = self.clock_skew {
+            write!(f, ", this machine's clock is {skew} of that host's")?;
         }
         if let Some(id) = self.correlation_id {
             write!(f, ", correlation id {id}")?;

@@ -75,7 +75,8 @@ impl Script {
         self.tokens += 1;
         let number = self.tokens;
         let mut answer = json!({
-            "token_type": request.form_text("token_type").unwrap_or("Bearer"),
+            // As recorded: of other kinds of tokens the script knows nothing.
+            "token_type": request.form_text("token_type").filter(|kind| *kind == "mtls_pop").unwrap_or("Bearer"),
             "expires_in": 3599,
             "access_token": format!("at-{number}"),
         });

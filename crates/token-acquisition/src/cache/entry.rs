@@ -5,13 +5,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::AccessToken;
+use entra_abstractions::{AccessToken, Claims, TokenHash};
 
 use super::{Age, Cached, Window, copies::Copies, seconds};
 
 #[derive(Debug)]
 pub(crate) struct Entry {
     token: Copies,
+    /// The challenge that it was fetched to meet.
+    claims: Option<Claims>,
     window: Window,
     size: usize,
     /// Whether a newer token, or none, stands under the key by now: a handle looks again.
@@ -27,9 +29,16 @@ const FIRST_WAIT: u64 = 30;
 const LONGEST_WAIT: u64 = 300;
 
 impl Entry {
-    pub(super) fn new(token: AccessToken, window: Window, size: usize, now: SystemTime) -> Self {
+    pub(super) fn new(
+        token: AccessToken,
+        claims: Option<Claims>,
+        window: Window,
+        size: usize,
+        now: SystemTime,
+    ) -> Self {
         Self {
             token: Copies::of(token),
+            claims,
             window,
             size,
             replaced: AtomicBool::new(false),
@@ -62,6 +71,24 @@ impl Entry {
             Age::Last => Cached::Last(self.token.mine(), self.may_try(now)),
             Age::Ended => Cached::Missing,
         }
+    }
+
+    /// The token, if it is another one than was refused and meets the same challenge: somebody whose
+    /// call was refused, too, has fetched it meanwhile.
+    pub(crate) fn instead_of(
+        &self,
+        refused: TokenHash,
+        claims: Option<&Claims>,
+        now: SystemTime,
+    ) -> Option<AccessToken> {
+        if self.age(now) == Age::Ended || self.claims.as_ref() != claims {
+            return None;
+        }
+        let token = self.token.mine();
+        (token.to_hash() != refused).then(|| {
+            self.touch(now);
+            token
+        })
     }
 
     pub(crate) fn age(&self, now: SystemTime) -> Age {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use entra_abstractions::{
-    AccountId, AgentUser, ClientId, FmiPath, ManagedIdentityId, Parameter, Scheme, Scopes, TenantId,
+    AccountId, AgentUser, Claims, ClientId, FmiPath, ManagedIdentityId, Parameter, Scheme, Scopes, TenantId,
 };
 use papaya::Equivalent;
 
@@ -56,6 +56,7 @@ pub(crate) struct Key {
     scopes: Scopes,
     scheme: Scheme,
     fmi_path: Option<FmiPath>,
+    client_claims: Option<Claims>,
     parameters: Box<[Parameter]>,
 }
 
@@ -78,8 +79,9 @@ pub(crate) struct KeyRef<'a> {
     pub(crate) owner: OwnerRef<'a>,
     pub(crate) tenant: &'a TenantId,
     pub(crate) scopes: &'a Scopes,
-    pub(crate) scheme: Scheme,
+    pub(crate) scheme: &'a Scheme,
     pub(crate) fmi_path: Option<&'a FmiPath>,
+    pub(crate) client_claims: Option<&'a Claims>,
     pub(crate) parameters: &'a [Parameter],
 }
 
@@ -116,8 +118,9 @@ impl Key {
             },
             tenant: &self.tenant,
             scopes: &self.scopes,
-            scheme: self.scheme,
+            scheme: &self.scheme,
             fmi_path: self.fmi_path.as_ref(),
+            client_claims: self.client_claims.as_ref(),
             parameters: &self.parameters,
         }
     }
@@ -153,8 +156,9 @@ impl KeyRef<'_> {
             },
             tenant: self.tenant.clone(),
             scopes: self.scopes.clone(),
-            scheme: self.scheme,
+            scheme: self.scheme.clone(),
             fmi_path: self.fmi_path.cloned(),
+            client_claims: self.client_claims.cloned(),
             parameters: self
                 .parameters
                 .iter()
@@ -167,11 +171,22 @@ impl KeyRef<'_> {
     fn shaping(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|parameter| parameter.shapes_token())
     }
+
+    /// Whether the same parameters shape both, in whatever order they were said.
+    fn is_shaped_as(&self, other: &Self) -> bool {
+        // Nearly always there are none.
+        let within =
+            |a: &Self, b: &Self| a.shaping().all(|parameter| b.shaping().any(|other| other == parameter));
+        (self.parameters.is_empty() && other.parameters.is_empty())
+            || (self.shaping().count() == other.shaping().count()
+                && within(self, other)
+                && within(other, self))
+    }
 }
 
 impl PartialEq for KeyRef<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let Self { identity, owner, tenant, scopes, scheme, fmi_path, parameters: _ } = self;
+        let Self { identity, owner, tenant, scopes, scheme, fmi_path, client_claims, parameters: _ } = self;
         // One engine has one identity, so the pointers are equal nearly always.
         (Arc::ptr_eq(identity, other.identity) || *identity == other.identity)
             && *owner == other.owner
@@ -179,7 +194,8 @@ impl PartialEq for KeyRef<'_> {
             && *scopes == other.scopes
             && *scheme == other.scheme
             && *fmi_path == other.fmi_path
-            && self.shaping().eq(other.shaping())
+            && *client_claims == other.client_claims
+            && self.is_shaped_as(other)
     }
 }
 
@@ -187,7 +203,8 @@ impl Eq for KeyRef<'_> {}
 
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, parameters: _ } = self;
+        let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, client_claims: _, parameters: _ } =
+            self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
         state.write_u64(identity.hash);
         owner.hash(state);
@@ -199,8 +216,15 @@ impl Hash for KeyRef<'_> {
         if let Some(path) = fmi_path {
             path.hash(state);
         }
+        // Summed up, so that their order does not matter.
+        let mut sum = 0_u64;
         for parameter in self.shaping() {
-            parameter.hash(state);
+            let mut hasher = DefaultHasher::new();
+            parameter.hash(&mut hasher);
+            sum = sum.wrapping_add(hasher.finish());
+        }
+        if sum != 0 {
+            state.write_u64(sum);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{
-    AccountId, Claims, Exchange, InteractionRequired, Rejected, Secret, TokenError, Unavailable,
+    AccountId, Claims, ClockSkew, Exchange, InteractionRequired, Rejected, Secret, TokenError, Unavailable,
 };
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -29,12 +29,19 @@ pub(crate) struct Granted {
 pub(super) struct Answer<'a> {
     pub(super) status: StatusCode,
     pub(super) retry_after: Option<Duration>,
+    pub(super) skew: Option<ClockSkew>,
     pub(super) content_type: Option<&'a HeaderValue>,
     pub(super) body: &'a [u8],
 }
 
 /// A token that claims to live longer is believed for this long only.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+
+/// A `Date` is a whole second and a moment old, so a clock that is less off may well be right.
+const TOLD_FROM: Duration = Duration::from_secs(5);
+
+/// Entra allows five minutes.
+const TOLD_ALWAYS_FROM: Duration = Duration::from_secs(300);
 
 impl Answer<'_> {
     pub(super) fn read(
@@ -52,7 +59,7 @@ impl Answer<'_> {
         };
         let unusable = |what: &str| Err(Unavailable::new(exchange.clone(), what).into());
         match success.token_type.as_deref() {
-            Some(kind) if kind.eq_ignore_ascii_case("Bearer") => {}
+            Some(kind) if kind.eq_ignore_ascii_case(post.scheme.token_type()) => {}
             Some(_) => return unusable("an answer with a token of another type than was asked for"),
             None => return unusable("an answer without a token type"),
         }
@@ -79,14 +86,23 @@ impl Answer<'_> {
         })
     }
 
+    /// How far the clock is off, where that is likely to be why: what was sent is said to be outside
+    /// its time range, or the clock is so wrong that it should be told whatever else went wrong.
+    fn telling_skew(&self, numbers: &[u32]) -> Option<ClockSkew> {
+        let is_of_time = numbers.iter().any(|number| aadsts::OF_TIME.contains(number));
+        let telling = if is_of_time { TOLD_FROM } else { TOLD_ALWAYS_FROM };
+        self.skew.filter(|skew| skew.apart() >= telling)
+    }
+
     fn refusal(&self, exchange: Exchange, post: &Post<'_>) -> TokenError {
         let failure = parse::<Failure>(self.body).unwrap_or_default();
         let numbers = failure.numbers();
         let exchange = exchange
             .with_error(failure.error.as_deref(), failure.suberror.as_deref())
-            .with_explanation(aadsts::explain(&numbers))
+            .with_diagnosis(aadsts::diagnose(&numbers))
             .with_trace(failure.trace_id.as_deref(), failure.timestamp.as_deref())
             .with_retry_after(self.retry_after)
+            .with_clock_skew(self.telling_skew(&numbers))
             .with_aadsts(numbers);
         let claims = failure.claims.as_deref().and_then(|claims| Claims::new(claims).ok());
         let error = failure.error.as_deref().unwrap_or_default();

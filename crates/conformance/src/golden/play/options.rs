@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use entra_abstractions::{
-    Claims, CorrelationId, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, Scopes, Subject,
-    TenantId, TokenRequest,
+    Claims, CorrelationId, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, PopKey, Scheme,
+    Scopes, Subject, TenantId, TokenRequest,
 };
 use entra_agent_identities::WithAgentIdentity;
 use serde_json::{Map, Value};
@@ -42,6 +42,11 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
                 let id = id.map_or(Ok(ManagedIdentityId::System), ManagedIdentityId::client_id);
                 note(request, id, |request, id| request.subject = Subject::ManagedIdentity(id));
             }
+            "PopPublicKey" => note(request, PopKey::new(text()?), |request, key| {
+                request.scheme = Scheme::Pop(key);
+            }),
+            // Beside a public key the library passes it over, and so do we.
+            "PopClaim" => {}
             _ => bail!("AcquireTokenOptions.{name} is not understood"),
         }
     }

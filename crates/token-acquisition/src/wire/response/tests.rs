@@ -1,6 +1,6 @@
 //! Answers as Entra gives them, and as it does not.
 
-use entra_abstractions::{ClientId, CorrelationId, Scopes};
+use entra_abstractions::{ClientId, CorrelationId, Scheme, Scopes};
 use url::Url;
 
 use super::*;
@@ -15,6 +15,7 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
         form: Form::default(),
         client: &client,
         scopes: &scopes,
+        scheme: &Scheme::Bearer,
         for_user,
         correlation_id: CorrelationId::random(),
         routing_hint: None,
@@ -23,6 +24,7 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
     let answer = Answer {
         status: StatusCode::from_u16(status).unwrap(),
         retry_after: None,
+        skew: None,
         content_type: Some(&kind),
         body: body.as_bytes(),
     };
