@@ -31,7 +31,7 @@ const TABLE: &[Diagnosis] = &[
     Diagnosis::new(16000, Developer, "the user is not known in this tenant", "ask the tenant that issued the caller's token"),
     Diagnosis::new(28000, Developer, "the scopes belong to several resources", "ask for one resource at a time"),
     Diagnosis::new(28002, Developer, "a scope is malformed", "ask for scopes of one resource, spelled as its app registration shows them"),
-    Diagnosis::new(50000, Developer, "Entra could not issue the token", "check how the user is named: by user principal name or by object id"),
+    Diagnosis::new(50000, Developer, "Entra could not issue the token", "check whether the user is named by user principal name or by object id"),
     Diagnosis::new(50001, Administrator, "the resource is not known or not enabled in this tenant", "install the API's application in the tenant, and check the scope's resource"),
     Diagnosis::new(50005, User, "a conditional access policy does not allow this platform", "sign in from one that it allows"),
     Diagnosis::new(50011, Developer, "the redirect URI is not one of the registered ones", "register it, letter by letter as it is sent"),
