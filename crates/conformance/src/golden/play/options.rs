@@ -35,8 +35,9 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
                     request.parameters.push(Parameter::shaping(Place::Query, name, value));
                 }
             }
-            // Whose token it is, and so said when the request is made.
-            SESSION_KEY => {}
+            // Whose token it is, and so said when the request is made; and what the library passes
+            // over beside a public key, as we do.
+            SESSION_KEY | "PopClaim" => {}
             "ManagedIdentity" => {
                 let id = value.get("UserAssignedClientId").and_then(Value::as_str);
                 let id = id.map_or(Ok(ManagedIdentityId::System), ManagedIdentityId::client_id);
@@ -45,8 +46,6 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
             "PopPublicKey" => note(request, PopKey::new(text()?), |request, key| {
                 request.scheme = Scheme::Pop(key);
             }),
-            // Beside a public key the library passes it over, and so do we.
-            "PopClaim" => {}
             _ => bail!("AcquireTokenOptions.{name} is not understood"),
         }
     }
