@@ -86,6 +86,9 @@ fn a_web_api_on_behalf_of_its_user() {
 
     let settings = load(json, &IDS);
     assert!(application(&settings).is_ok());
+    let audience = ("AzureAd__Audience", "api://22222222-2222-4222-8222-222222222222");
+    let settings = load(json, &[IDS.as_slice(), &[audience]].concat());
+    assert!(TokenValidator::from_section(&settings.section("AzureAd")).is_ok());
     for name in ["GraphAPI", "PartnerAPI"] {
         assert_eq!(api(&settings, name).unwrap().name(), name);
     }

@@ -15,7 +15,6 @@ const PARTS: &[&str] = &[
     "bound tokens",
     "credentials",
     "managed identity",
-    "sessions",
     "telemetry",
     "shared caches",
     "sidecar",
