@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use entra_abstractions::{AcquireToken, Acquiring, AgentId, Subject, TokenRequest};
+use entra_abstractions::{AcquireToken, Acquiring, AgentId, SessionKey, Subject, TokenError, TokenRequest};
 use entra_token_acquisition::TokenAcquirer;
 use foldhash::fast::RandomState;
 use papaya::HashMap;
@@ -48,6 +48,16 @@ impl AgentIdentities {
     /// The application's own acquirer.
     pub fn blueprint(&self) -> &TokenAcquirer {
         &self.blueprint
+    }
+
+    /// Ends a long-running session that this agent kept on behalf of a user; see
+    /// [`TokenAcquirer::end_session`]. The application's own sessions are ended there.
+    ///
+    /// # Errors
+    /// [`TokenError::Unavailable`] when the store cannot be reached; try again later.
+    pub async fn end_session(&self, agent: &AgentId, key: &SessionKey) -> Result<bool, TokenError> {
+        let acquirer = self.agents.pin().get(agent).cloned();
+        acquirer.unwrap_or_else(|| self.learn(agent)).end_session(key).await
     }
 
     #[cold]

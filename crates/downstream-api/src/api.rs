@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AccountId, AcquireToken, AgentId, AgentSubject, AgentUser, ManagedIdentityId, Misconfigured, Section,
-    Subject, TokenRequest, User, UserAssertion, section::nearest,
+    AccountId, AcquireToken, AgentId, AgentSubject, AgentUser, ManagedIdentityId, Misconfigured, OnBehalfOf,
+    Section, SessionKey, Subject, TokenRequest, User, UserAssertion, section::nearest,
 };
 
 use crate::{ApiBuilder, Caller, options::CallOptions};
@@ -23,6 +23,8 @@ pub(crate) struct Configured {
     pub(crate) options: Arc<CallOptions>,
     /// The configured token request; its subject is said by the caller.
     pub(crate) request: TokenRequest,
+    /// The one session that is configured for all calls of users.
+    pub(crate) session: Option<SessionKey>,
     pub(crate) is_anonymous: bool,
     pub(crate) as_app: bool,
     /// As whom it is called where the application calls.
@@ -103,11 +105,19 @@ impl Api {
         request
     }
 
-    /// Calls on behalf of the user who called this program.
+    /// Calls on behalf of the user who called this program. For work that outlives their token, say
+    /// [`keep_as`](Caller::keep_as) too.
     #[doc(alias = "GetForUserAsync")]
     #[doc(alias = "CallApiForUserAsync")]
     pub fn on_behalf_of(&self, user: &impl AsRef<UserAssertion>) -> Caller {
-        self.caller(self.request(Subject::User(User::OnBehalfOf(user.as_ref().clone().into()))))
+        let user = OnBehalfOf { assertion: user.as_ref().clone(), keep_as: self.0.session.clone() };
+        self.caller(self.request(Subject::User(User::OnBehalfOf(user))))
+    }
+
+    /// Calls for the user whose session was kept under this key: in work that goes on when they are
+    /// gone.
+    pub fn for_session(&self, key: &SessionKey) -> Caller {
+        self.caller(self.request(Subject::User(User::Session(key.clone()))))
     }
 
     /// Calls for a user who signed in to this program before.
@@ -133,14 +143,15 @@ impl Api {
 
     /// Calls as the configuration says: as the managed identity that `AcquireTokenOptions` names, as
     /// the application where `RequestAppToken` is set, without a token where `Anonymous` is, else on
-    /// behalf of this user. For hosts that are driven by
-    /// configuration; whoever knows who calls says so instead.
+    /// behalf of this user; without one, for the session that `LongRunningWebApiSessionKey` names.
+    /// For hosts that are driven by configuration; whoever knows who calls says so instead.
     pub fn as_configured(&self, user: Option<&UserAssertion>) -> Caller {
-        match user {
+        match (user, &self.0.session) {
             _ if self.0.is_anonymous => self.anonymously(),
             _ if self.0.as_app || self.0.managed_identity.is_some() => self.as_app(),
-            Some(user) => self.on_behalf_of(user),
-            None => {
+            (Some(user), _) => self.on_behalf_of(user),
+            (None, Some(session)) => self.for_session(session),
+            (None, None) => {
                 let fault = Misconfigured::new(format!(
                     "API {} is called for a user, and there is none",
                     self.name()

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AcquireToken, Claims, CorrelationId, Faults, FmiPath, HttpSettings, ManagedIdentityId, Misconfigured,
-    Parameter, Scopes, Section, TenantId,
+    Parameter, Scopes, Section, SessionKey, TenantId,
 };
 use http::Method;
 use reqwest::Client;
@@ -59,6 +59,7 @@ pub(crate) struct TokenOptions {
     pub(crate) fmi_path: Option<FmiPath>,
     /// As whom the API is called, instead of the application.
     pub(crate) managed_identity: Option<ManagedIdentityId>,
+    pub(crate) session: Option<SessionKey>,
     pub(crate) force_refresh: bool,
     pub(crate) parameters: Vec<Parameter>,
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Claims, CorrelationId, FmiPath, Misconfigured, Parameter, Scopes, TenantId, TokenRequest,
+    Claims, CorrelationId, FmiPath, Misconfigured, Parameter, Scopes, SessionKey, TenantId, TokenRequest,
 };
 use http::Method;
 
@@ -95,6 +95,28 @@ impl Caller {
             body: Body::Empty,
             refused: self.refused.clone(),
         }
+    }
+
+    /// Keeps the user's session under this key, so that work can go on
+    /// [`for_session`](Api::for_session) when they are gone and their token has ended. The program
+    /// keeps the key beside the work item.
+    ///
+    /// ```
+    /// # use entra_abstractions::{Misconfigured, SessionKey, UserAssertion};
+    /// # use entra_downstream_api::{Api, CallError};
+    /// # async fn start(api: &Api, user: UserAssertion, queue: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = SessionKey::allocate();
+    /// api.on_behalf_of(&user).keep_as(key.clone()).get("process/data").empty().await?;
+    /// let row = key.expose().to_owned();
+    /// // In the worker, later:
+    /// api.for_session(&row.parse()?).post("process/complete").empty().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "LongRunningWebApiSessionKey")]
+    pub fn keep_as(mut self, key: SessionKey) -> Self {
+        self.request = Arc::new(TokenRequest::clone(&self.request).keep_as(key));
+        self
     }
 
     /// Asks for these scopes instead of the configured ones. An application's token needs a

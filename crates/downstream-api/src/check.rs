@@ -31,6 +31,7 @@ pub(crate) fn checked(
     let content_type =
         media_type(&api, "ContentType", api.content_type.as_deref().unwrap_or_default(), &mut faults);
     let headers = headers_of(&api, &mut faults);
+    check_session(&api, &mut faults);
     if api.is_anonymous && api.token.managed_identity.is_some() {
         let fault = Misconfigured::new("an anonymous API is called as nobody")
             .hint("remove ManagedIdentity or Anonymous")
@@ -52,6 +53,7 @@ pub(crate) fn checked(
         correlation_id,
         fmi_path,
         managed_identity,
+        session,
         force_refresh,
         parameters,
     } = api.token;
@@ -78,6 +80,7 @@ pub(crate) fn checked(
             timeout,
         }),
         request,
+        session,
         is_anonymous: api.is_anonymous,
         as_app: api.as_app,
         managed_identity,
@@ -118,6 +121,24 @@ fn scopes_of(api: &ApiBuilder, base: Option<&Url>, faults: &mut Faults) -> Optio
         Ok(words) => Scopes::new(words),
     };
     faults.take(scopes.map_err(|fault| fault.at(api.path_of("Scopes"))))
+}
+
+/// A session is a user's: where the configuration says that no user is meant, it contradicts itself.
+fn check_session(api: &ApiBuilder, faults: &mut Faults) {
+    let others = [
+        (api.as_app, "RequestAppToken"),
+        (api.is_anonymous, "Anonymous"),
+        (api.token.managed_identity.is_some(), "ManagedIdentity"),
+    ];
+    if api.token.session.is_some()
+        && let Some((_, other)) = others.into_iter().find(|(is_said, _)| *is_said)
+    {
+        faults.add(
+            Misconfigured::new(format!("a session is a user's, and the API is called with {other}"))
+                .at(api.path_of("AcquireTokenOptions.LongRunningWebApiSessionKey"))
+                .hint(format!("remove it, or {other}")),
+        );
+    }
 }
 
 fn headers_of(api: &ApiBuilder, faults: &mut Faults) -> HeaderMap {

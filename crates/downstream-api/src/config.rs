@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entra_abstractions::{
     Claims, CorrelationId, Faults, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, Section,
-    TenantId,
+    SessionKey, TenantId,
     section::known::{ACQUIRE_TOKEN_OPTIONS, DOWNSTREAM_API, MANAGED_IDENTITY},
 };
 use http::Method;
@@ -73,6 +73,8 @@ fn read_token_options(section: &Section, api: &mut ApiBuilder) {
     token.fmi_path = value(section, "FmiPath", FmiPath::new, faults).or(token.fmi_path.take());
     token.managed_identity =
         managed_identity(&section.section("ManagedIdentity"), faults).or(token.managed_identity.take());
+    token.session =
+        value(section, "LongRunningWebApiSessionKey", SessionKey::new, faults).or(token.session.take());
     token.force_refresh |= section.flag("ForceRefresh", faults).unwrap_or_default();
     let query = section.pairs("ExtraQueryParameters", faults);
     // As in .NET, they are part of the cache key.
@@ -105,7 +107,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("AuthenticationOptionsName", "give the API the acquirer of that application"),
     ("ExtraHeadersParameters", "remove it"),
     ("ExtraParameters", "say agents with with_agent_identity, parameters with ExtraQueryParameters"),
-    ("LongRunningWebApiSessionKey", "long-running sessions are not supported yet"),
     ("PopClaim", "proof of possession is not supported yet"),
     ("PopPublicKey", "proof of possession is not supported yet"),
     ("UserFlow", "user flows are not supported yet"),

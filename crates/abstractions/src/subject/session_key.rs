@@ -77,7 +77,7 @@ impl SessionKey {
         if text.trim().eq_ignore_ascii_case(ALLOCATE_FOR_ME) {
             return Err(Misconfigured::new("AllocateForMe is not a session key but a request to make one")
                 .hint(
-                    "write SessionKey::allocate() in code, and keep what it exposes beside the work item",
+                    "in code, pass SessionKey::allocate() to keep_as, and keep what it exposes beside the work item",
                 ));
         }
         if text.is_empty() || text.len() > LONGEST {

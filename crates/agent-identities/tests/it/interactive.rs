@@ -1,6 +1,6 @@
 //! An agent on behalf of a person.
 
-use entra_abstractions::{AcquireToken, TokenRequest};
+use entra_abstractions::{AcquireToken, AgentId, LostSession, SessionKey, TokenRequest};
 use entra_agent_identities::WithAgentIdentity;
 use entra_emulator::{Fault, ids};
 
@@ -29,6 +29,33 @@ async fn an_agent_acts_for_the_person_who_called() {
     // Without the agent it is the blueprint itself that acts.
     let plain = TokenRequest::on_behalf_of(scopes(READ), &alice);
     assert_eq!(claims(&tokens.acquire(&plain).await.unwrap())["azp"], ids::BLUEPRINT);
+}
+
+#[tokio::test]
+async fn an_agents_session_outlives_the_call_and_is_its_own() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    let key = SessionKey::allocate();
+    let alice = kit.caller("alice");
+    let begin = TokenRequest::on_behalf_of(scopes(READ), &alice).with_agent_identity(ids::AGENT);
+    tokens.acquire(&begin.keep_as(key.clone())).await.unwrap();
+    kit.advance(3_700);
+    let later = TokenRequest::for_session(scopes(READ), &key);
+    let by_agent = later.clone().with_agent_identity(ids::AGENT);
+    let found = claims(&tokens.acquire(&by_agent).await.unwrap());
+    assert_eq!((&found["oid"], &found["azp"]), (&ids::ALICE.into(), &ids::AGENT.into()));
+
+    // Neither the blueprint nor another agent finds it, nor ends it.
+    for request in [later.clone(), later.with_agent_identity(ids::OTHER_AGENT)] {
+        let error = tokens.acquire(&request).await.unwrap_err();
+        assert_eq!(error.challenge().unwrap().lost_session(), Some(LostSession::NotKept), "{error}");
+    }
+    assert!(!tokens.blueprint().end_session(&key).await.unwrap());
+    at_once(&tokens, &by_agent);
+    let agent = AgentId::new(ids::AGENT).unwrap();
+    assert!(tokens.end_session(&agent, &key).await.unwrap());
+    let error = tokens.acquire(&by_agent).await.unwrap_err();
+    assert_eq!(error.challenge().unwrap().lost_session(), Some(LostSession::NotKept));
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use entra_abstractions::{
-    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scopes, Subject,
-    TenantId, TokenRequest, User, UserAssertion,
+    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scopes, SessionKey,
+    Subject, TenantId, TokenRequest, User, UserAssertion,
 };
 
 /// What token a request is sent with: scopes, whose it is, and whatever else can be said of a
@@ -64,6 +64,20 @@ impl AuthorizationOptions {
     #[must_use]
     pub fn on_behalf_of(self, user: &impl AsRef<UserAssertion>) -> Self {
         self.subject(Subject::User(User::OnBehalfOf(user.as_ref().clone().into())))
+    }
+
+    /// Keeps the session of the user on whose behalf the token is sent under this key, for work that
+    /// goes on [`for_session`](Self::for_session).
+    #[doc(alias = "LongRunningWebApiSessionKey")]
+    #[must_use]
+    pub fn keep_as(self, key: SessionKey) -> Self {
+        self.change(move |request| request.keep_as(key.clone()))
+    }
+
+    /// Sends a token of the user whose session was kept under this key.
+    #[must_use]
+    pub fn for_session(self, key: &SessionKey) -> Self {
+        self.subject(Subject::User(User::Session(key.clone())))
     }
 
     /// Sends a token of a user who signed in to this program before.

@@ -90,6 +90,23 @@ fn each_value_by_itself() {
     check(json!({"BaseUrl": "http://orders.example"}), "not an https URL");
     check(json!({"BaseUrl": "http://localhost:5000"}), "");
     check(json!({"BaseUrl": "<your-api-url>"}), "the base URL is a placeholder");
+    let session = |key: &str| json!({"AcquireTokenOptions": {"LongRunningWebApiSessionKey": key}});
+    check(session("job-17"), "");
+    check(
+        session("AllocateForMe"),
+        "DownstreamApis.Orders.AcquireTokenOptions.LongRunningWebApiSessionKey: AllocateForMe is not a session \
+         key but a request to make one (in code, pass SessionKey::allocate() to keep_as,",
+    );
+    for other in ["RequestAppToken", "Anonymous"] {
+        let mut more = session("job-17");
+        more[other] = json!(true);
+        check(
+            more,
+            &format!(
+                "LongRunningWebApiSessionKey: a session is a user's, and the API is called with {other}"
+            ),
+        );
+    }
     for scheme in ["MTLS_POP", "mtls", "PoP"] {
         check(json!({ "ProtocolScheme": scheme }), "is not supported yet");
     }

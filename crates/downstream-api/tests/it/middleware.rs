@@ -7,8 +7,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AgentId, AgentSubject, Exchange, Misconfigured, Rejected, Subject, TokenError, TokenRequest,
-    UserAssertion, testing::FakeAcquirer,
+    AgentId, AgentSubject, Exchange, Misconfigured, OnBehalfOf, Rejected, SessionKey, Subject, TokenError,
+    TokenRequest, User, UserAssertion, testing::FakeAcquirer,
 };
 use entra_downstream_api::{AuthorizationMiddleware, AuthorizationOptions};
 use http::Extensions;
@@ -58,6 +58,14 @@ async fn a_request_says_otherwise() {
     client.get(&server.url).with_extension(as_user).send().await.unwrap();
     assert_eq!(asked(&tokens).scopes.as_str(), "api://other/read");
     assert!(matches!(asked(&tokens).subject, Subject::User(_)));
+    let key = SessionKey::new("job-17").unwrap();
+    let kept = AuthorizationOptions::new().keep_as(key.clone()).on_behalf_of(&user);
+    client.get(&server.url).with_extension(kept).send().await.unwrap();
+    let expected = OnBehalfOf::new(user).keep_as(key.clone());
+    assert_eq!(asked(&tokens).subject, Subject::User(User::OnBehalfOf(expected)));
+    let later = AuthorizationOptions::new().for_session(&key);
+    client.get(&server.url).with_extension(later).send().await.unwrap();
+    assert_eq!(asked(&tokens).subject, Subject::User(User::Session(key)));
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    AccountId, AgentSubject, AgentUser, Claims, CorrelationId, FmiPath, Parameter, Place, Subject,
-    TokenError, TokenRequest, User, UserAssertion,
+    AccountId, AgentSubject, AgentUser, Claims, CorrelationId, FmiPath, OnBehalfOf, Parameter, Place,
+    SessionKey, Subject, TokenError, TokenRequest, User, UserAssertion,
 };
 use entra_downstream_api::{Api, Call, CallError};
 use serde_json::json;
@@ -51,6 +51,35 @@ async fn the_configuration_says_who_calls() {
     let error = api.as_configured(None).call().empty().await.unwrap_err();
     assert!(matches!(error, CallError::Token(TokenError::Misconfigured(_))), "{error:?}");
     assert!(server.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_is_kept_and_gone_on_with() {
+    let (_server, api, tokens) = start(json!({})).await;
+    let key = SessionKey::new("job s3cret?%G&=17").unwrap();
+    let kept = Subject::User(User::OnBehalfOf(OnBehalfOf::new(user()).keep_as(key.clone())));
+    let caller = api.on_behalf_of(&user()).keep_as(key.clone());
+    assert!(!format!("{caller:?}").contains("s3cret"));
+    caller.call().empty().await.unwrap();
+    assert_eq!(asked(&tokens).subject, kept);
+    api.for_session(&key).call().empty().await.unwrap();
+    assert_eq!(asked(&tokens).subject, Subject::User(User::Session(key.clone())));
+    assert_eq!(asked(&tokens).scopes.as_str(), "api://orders/read");
+    for caller in [api.as_app(), api.for_session(&key), api.as_agent_user(AGENT, "x@y")] {
+        let error = caller.keep_as(key.clone()).call().empty().await.unwrap_err();
+        assert!(matches!(error, CallError::Token(TokenError::Misconfigured(_))), "{error:?}");
+    }
+
+    // As a configuration says it: with a user it begins, without one it goes on.
+    let configured = json!({"AcquireTokenOptions": {"LongRunningWebApiSessionKey": key.expose()}});
+    let (_server, api, tokens) = start(configured).await;
+    assert!(!format!("{api:?}").contains("s3cret"));
+    for (user, subject) in [(Some(user()), kept), (None, Subject::User(User::Session(key.clone())))] {
+        api.as_configured(user.as_ref()).call().empty().await.unwrap();
+        assert_eq!(asked(&tokens).subject, subject);
+    }
+    api.as_app().call().empty().await.unwrap();
+    assert_eq!(asked(&tokens).subject, Subject::App);
 }
 
 #[tokio::test]

@@ -66,14 +66,31 @@ impl Player<'_> {
             Some(whose) => Some(whose == Whose::App),
             None => options::wants_app_token(&step.options),
         };
+        let session = match self.session(step)? {
+            Ok(session) => session,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
         let agent_user = step.agent.as_ref().and_then(|agent| Some((agent, options::agent_user(agent)?)));
         Ok(match (as_app, agent_user) {
             (Some(true), _) => Ok(api.as_app()),
             (Some(false), Some((agent, user))) => Ok(api.as_agent_user(agent.app.as_str(), user)),
-            (Some(false), None) => self.user(step)?.map(|user| api.on_behalf_of(&user)),
+            (Some(false), None) => match (session, step.user.is_some()) {
+                (Some(key), false) => Ok(api.for_session(&key)),
+                (session, _) => self.user(step)?.map(|user| {
+                    let caller = api.on_behalf_of(&user);
+                    match session {
+                        Some(key) => caller.keep_as(key),
+                        None => caller,
+                    }
+                }),
+            },
             (None, _) => {
                 let user = if step.user.is_some() { self.user(step)?.ok() } else { None };
-                Ok(api.as_configured(user.as_ref()))
+                Ok(match (session, &user) {
+                    (None, _) => api.as_configured(user.as_ref()),
+                    (Some(key), None) => api.for_session(&key),
+                    (Some(key), Some(_)) => api.as_configured(user.as_ref()).keep_as(key),
+                })
             }
         })
     }

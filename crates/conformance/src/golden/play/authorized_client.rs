@@ -94,9 +94,15 @@ impl Player<'_> {
         {
             return Ok(Ok(said.as_agent_user(agent.app.as_str(), user)));
         }
-        match &step.user {
-            Some(_) => Ok(self.user(step)?.map(|user| said.on_behalf_of(&user))),
-            None => Ok(Ok(said)),
-        }
+        let session = match self.session(step)? {
+            Ok(session) => session,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        Ok(match (&step.user, session) {
+            (Some(_), None) => self.user(step)?.map(|user| said.on_behalf_of(&user)),
+            (Some(_), Some(key)) => self.user(step)?.map(|user| said.on_behalf_of(&user).keep_as(key)),
+            (None, Some(key)) => Ok(said.for_session(&key)),
+            (None, None) => Ok(said),
+        })
     }
 }

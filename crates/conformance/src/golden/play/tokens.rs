@@ -94,7 +94,7 @@ impl Player<'_> {
     }
 
     /// The session that a step begins or goes on with.
-    fn session(&self, step: &Step) -> Result<Result<Option<SessionKey>, Outcome>> {
+    pub(super) fn session(&self, step: &Step) -> Result<Result<Option<SessionKey>, Outcome>> {
         match (step.session_key, step.session()) {
             (Some(SessionName::Allocated), _) => {
                 let key = self.allocated()?.clone().context("no step before had a key allocated")?;
