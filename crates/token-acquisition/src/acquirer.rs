@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
-    cache::{Cache, Cached, Entry, Identity, KeyRef, Statistics, is_over},
+    cache::{AnsweredBy, Cache, Cached, Entry, Identity, KeyRef, Reason, Statistics, is_over},
     credential::CredentialChain,
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
@@ -28,6 +28,7 @@ use crate::{
     refresh::RefreshTokens,
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
+    telemetry::{self, Asked},
     wire::Wire,
 };
 
@@ -189,22 +190,35 @@ impl TokenAcquirer {
     pub(crate) fn serve(&self, entry: &Entry, request: &TokenRequest) -> Acquiring<'static> {
         let now = self.now();
         match entry.fresh(now) {
-            Some(token) => Acquiring::ready(Ok(token)),
-            None => self.serve_by_age(entry.serve(now), request),
+            Some(token) => {
+                if telemetry::is_detailed() {
+                    self.tell_served(entry, request, Reason::Fresh);
+                }
+                Acquiring::ready(Ok(token))
+            }
+            None => self.serve_by_age(entry, entry.serve(now), request),
         }
     }
 
     #[cold]
-    fn serve_by_age(&self, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
+    fn tell_served(&self, entry: &Entry, request: &TokenRequest, reason: Reason) {
+        if let Ok(key) = key_of(&self.0.identity, request) {
+            telemetry::served(&key, reason, entry, self.now());
+        }
+    }
+
+    #[cold]
+    fn serve_by_age(&self, entry: &Entry, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
         match cached {
             Cached::Fresh(token) => Acquiring::ready(Ok(token)),
             Cached::Aging(token, due) => {
+                self.tell_served(entry, request, Reason::Aging);
                 if due {
                     drop(self.refresh_behind(request));
                 }
                 Acquiring::ready(Ok(token))
             }
-            Cached::Last(token, due) => self.wait_or_serve(request, token, due),
+            Cached::Last(token, due) => self.wait_or_serve(entry, request, token, due),
             Cached::Missing => self.fly(request),
         }
     }
@@ -215,10 +229,12 @@ impl TokenAcquirer {
         let refused = request.replaces.filter(|_| !request.force_refresh);
         let found =
             refused.and_then(|refused| self.cache().instead_of(key, refused, request.claims.as_ref()));
-        match found {
-            Some(token) => Acquiring::ready(Ok(token)),
-            None => self.fly(request),
+        let Some(token) = found else { return self.fly(request) };
+        if telemetry::is_detailed() {
+            self.cache()
+                .look(key, |entry| entry.map(|entry| self.tell_served(entry, request, Reason::Fresh)));
         }
+        Acquiring::ready(Ok(token))
     }
 
     #[cold]
@@ -234,14 +250,21 @@ impl TokenAcquirer {
     /// The last minute: a flight that is due begins at once, so that whoever asks in the same moment
     /// finds it in the air. Where none is, a try failed a moment ago: the token is valid, so it serves.
     #[cold]
-    fn wait_or_serve(&self, request: &TokenRequest, token: AccessToken, due: bool) -> Acquiring<'static> {
+    fn wait_or_serve(
+        &self,
+        entry: &Entry,
+        request: &TokenRequest,
+        token: AccessToken,
+        due: bool,
+    ) -> Acquiring<'static> {
         let flight = if due { self.refresh_behind(request) } else { self.flight(request) };
-        match flight {
-            Some(flight) => Acquiring::fetching(async move {
-                flight.arrive().await.or_else(|error| or_if_still_valid(token, error))
-            }),
-            None => Acquiring::ready(Ok(token)),
-        }
+        let Some(flight) = flight else {
+            self.tell_served(entry, request, Reason::Last);
+            return Acquiring::ready(Ok(token));
+        };
+        Acquiring::fetching(
+            async move { flight.arrive().await.or_else(|error| or_if_still_valid(token, error)) },
+        )
     }
 
     pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
@@ -250,32 +273,50 @@ impl TokenAcquirer {
 
     /// The flight that is in the air for this request.
     fn flight(&self, request: &TokenRequest) -> Option<Boarded> {
-        self.0.shared.flights.join(&destination(&self.plan(request).ok()?))
+        let plan = self.plan(request).ok()?;
+        let flight = self.0.shared.flights.join(&destination(&plan))?;
+        Asked::new(self.cache(), &plan).tell(AnsweredBy::Flight);
+        Some(flight)
     }
 
     fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
-        let engine = self.clone();
-        self.0.shared.flights.board(destination(&plan), move || engine.flown(plan, purpose))
+        let asked = Asked::new(self.cache(), &plan);
+        let mut from = AnsweredBy::Flight;
+        let flight = self.0.shared.flights.board(destination(&plan), || {
+            from = AnsweredBy::Entra;
+            asked.tell(from);
+            self.clone().flown(plan, purpose)
+        });
+        if from == AnsweredBy::Flight {
+            asked.tell(from);
+        }
+        flight
     }
 
     /// One flight, told as one span. Whatever hangs in it, a user's own provider included, ends with
     /// its deadline: else its key would be lost until the process ends.
-    async fn flown(self, plan: Plan, purpose: Purpose) -> Result<AccessToken, TokenError> {
-        let shared = Arc::clone(&self.0.shared);
-        let exchange = Exchange::new(plan.grant.name(), shared.application.authority_host())
-            .with_client(self.0.identity.client.clone())
-            .with_correlation_id(plan.correlation_id);
-        let span = tracing::debug_span!(
-            "acquire",
-            grant = plan.grant.name(),
-            host = exchange.host(),
-            correlation_id = %plan.correlation_id,
-            behind_a_good_token = purpose == Purpose::Refresh,
-        );
-        match timeout(shared.deadline, fetch(self, plan, purpose).instrument(span)).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(Unavailable::new(exchange, "no token in time").into()),
-        }
+    fn flown(
+        self,
+        plan: Plan,
+        purpose: Purpose,
+    ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
+        let (grant, id) = (plan.grant.name(), plan.correlation_id);
+        let key = plan.key.clone();
+        let host = self.application().authority_host();
+        let span = telemetry::acquiring(&key.as_ref(), grant, host, id, purpose == Purpose::Refresh);
+        let flight = async move {
+            let shared = Arc::clone(&self.0.shared);
+            let exchange = Exchange::new(grant, shared.application.authority_host())
+                .with_client(self.0.identity.client.clone())
+                .with_correlation_id(id);
+            let result = match timeout(shared.deadline, fetch(self, plan, purpose)).await {
+                Ok(result) => result,
+                Err(_elapsed) => Err(Unavailable::new(exchange, "no token in time").into()),
+            };
+            telemetry::landed(&key.as_ref(), result.as_ref().err());
+            result
+        };
+        flight.instrument(span)
     }
 
     /// Starts a flight that nobody need wait for. Without a runtime there is nothing to start it on;

@@ -2,9 +2,13 @@
 //! read without a lock.
 
 mod copies;
+mod departed;
+mod digest;
 mod entry;
 mod key;
+mod nearly;
 mod pause;
+mod reason;
 mod window;
 
 use std::{
@@ -19,12 +23,15 @@ use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, Token
 use foldhash::fast::RandomState;
 use papaya::{HashMap, ResizeMode};
 
+use departed::Departed;
+pub use digest::KeyDigest;
 pub(crate) use entry::Entry;
 pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
 use pause::Pauses;
+pub use reason::{AnsweredBy, Reason};
 pub(crate) use window::{Age, Window};
 
-use crate::wire::ASSERTION_ENDED;
+use crate::{telemetry, wire::ASSERTION_ENDED};
 
 /// What the cache has for a key.
 #[derive(Debug)]
@@ -44,6 +51,7 @@ pub(crate) enum Cached {
 pub(crate) struct Cache {
     tokens: HashMap<Key, Arc<Entry>, RandomState>,
     pauses: Pauses,
+    departed: Departed,
     clock: Arc<dyn Clock>,
     budget: usize,
     bytes: AtomicUsize,
@@ -66,6 +74,7 @@ impl Cache {
                 .resize_mode(ResizeMode::Blocking)
                 .build(),
             pauses: Pauses::default(),
+            departed: Departed::default(),
             clock,
             budget,
             bytes: AtomicUsize::new(0),
@@ -82,6 +91,17 @@ impl Cache {
 
     pub(crate) fn get(&self, key: &KeyRef<'_>) -> Cached {
         self.look(key, |entry| entry.map_or(Cached::Missing, |entry| entry.serve(self.clock.now())))
+    }
+
+    /// What there is for a key, or why there is nothing.
+    pub(crate) fn reason(&self, key: &KeyRef<'_>) -> Reason {
+        match self.look(key, |entry| entry.map(|entry| entry.age(self.clock.now()))) {
+            Some(Age::Fresh) => Reason::Fresh,
+            Some(Age::Aging) => Reason::Aging,
+            Some(Age::Last) => Reason::Last,
+            Some(Age::Ended) => Reason::Ended,
+            None => self.departed.reason(key).unwrap_or(Reason::Unseen),
+        }
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -132,10 +152,12 @@ impl Cache {
         if is_over(error) {
             if let Some(entry) = tokens.remove(key) {
                 self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
+                self.departed.note(key, Reason::Over);
+                telemetry::removed(&key.as_ref());
             }
         } else if let Some(entry) = tokens.get(key).filter(|entry| entry.age(now) != Age::Ended) {
             entry.back_off(now, retry_after);
-            tracing::warn!(%error, left = ?entry.left(now), "the next token cannot be had; the one at hand is served on");
+            telemetry::served_on(&key.as_ref(), error, entry.left(now));
         }
     }
 
@@ -180,9 +202,10 @@ impl Cache {
         }
         let tokens = self.tokens.pin();
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-        tokens.retain(|_, entry| {
+        tokens.retain(|key, entry| {
             let keep = entry.age(at) != Age::Ended;
             if !keep {
+                self.departed.note(key, Reason::Ended);
                 self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
             }
             keep
@@ -190,6 +213,7 @@ impl Cache {
         if self.bytes.load(Ordering::Relaxed) <= self.budget {
             return;
         }
+        let mut evicted = 0;
         let mut oldest: Vec<(u64, Key)> =
             tokens.iter().map(|(key, entry)| (entry.used_at(), key.clone())).collect();
         oldest.sort_unstable_by_key(|(used_at, _)| *used_at);
@@ -199,9 +223,12 @@ impl Cache {
             }
             if let Some(entry) = tokens.remove(&key) {
                 self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
-                self.evicted.fetch_add(1, Ordering::Relaxed);
+                evicted += 1;
+                self.departed.note(&key, Reason::Evicted);
             }
         }
+        self.evicted.fetch_add(evicted, Ordering::Relaxed);
+        telemetry::evicted(evicted, self.budget);
     }
 }
 

@@ -24,7 +24,7 @@ use entra_abstractions::{
     section::nearest,
 };
 
-use crate::client_assertion::ClientAssertion;
+use crate::{client_assertion::ClientAssertion, telemetry};
 
 pub(crate) use certificate::SigningCertificate;
 use certificate_source::{CertificateSource, Place};
@@ -130,9 +130,9 @@ impl CredentialChain {
                 Ok(fields) => {
                     self.0.chosen.store(index, Ordering::Relaxed);
                     for (_, refusal) in &refusals {
-                        tracing::warn!(%refusal, used = &*link.at, "a credential cannot be used, the next is");
+                        telemetry::passed_over(refusal, &link.at);
                     }
-                    tracing::debug!(credential = &*link.at, "the application is proven");
+                    telemetry::proven(&link.at);
                     return Ok(Proof { fields });
                 }
                 Err(refusal) => refusals.push((index, refusal)),

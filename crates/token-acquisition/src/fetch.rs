@@ -16,6 +16,7 @@ use crate::{
     refresh::RefreshRecord,
     session,
     sign_in::AuthorizationCode,
+    telemetry,
     wire::{Form, Granted, Post},
 };
 
@@ -52,11 +53,14 @@ pub(crate) async fn fetch(
     }
     // Before any work on credentials: where Entra asked to wait, even a signature is wasted.
     if let Some(error) = cache.paused(&plan.key) {
+        telemetry::paused(
+            &plan.key.as_ref(),
+            error.exchange().and_then(Exchange::retry_after).unwrap_or_default(),
+        );
         return Err(error);
     }
     let result = grant(&engine, &plan).await.map_err(|error| in_leg(&engine, &plan, error));
     if let Err(error) = &result {
-        tracing::debug!(grant = ?error.exchange().map(Exchange::grant), correlation_id = %plan.correlation_id, "no token");
         cache.failed(&plan.key, error);
     }
     result
@@ -117,7 +121,7 @@ async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Re
             Err(TokenError::InteractionRequired(error))
                 if error.claims().is_none() && !error.is_consent_required() =>
             {
-                tracing::debug!(correlation_id = %plan.correlation_id, "the refresh token is refused; federating again");
+                telemetry::federating_again(plan.correlation_id);
             }
             settled => return settled,
         }
@@ -257,7 +261,8 @@ async fn post(
         correlation_id: plan.correlation_id,
         routing_hint,
     };
-    engine.wire().post(&post).await
+    let host = post.url.host_str().unwrap_or_default();
+    telemetry::timed(grant, host, engine.wire().post(&post)).await
 }
 
 /// Keeps what was granted: the token and its refresh token, each under its key.
@@ -290,6 +295,8 @@ pub(crate) fn keep_token(
         .with_correlation_id(plan.correlation_id);
     let skew: Duration = engine.wire().skew();
     let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
+    let lives = granted.ends_at.duration_since(granted.came_at).unwrap_or_default();
+    telemetry::granted(&key.as_ref(), lives);
     engine.cache().put(key, token.clone(), plan.claims.clone(), window);
     Ok(token)
 }

@@ -19,12 +19,13 @@ mod plan;
 mod refresh;
 mod session;
 mod sign_in;
+mod telemetry;
 mod wire;
 
 pub use acquirer::TokenAcquirer;
 pub use application::{Application, ApplicationBuilder};
 pub use builder::TokenAcquirerBuilder;
-pub use cache::Statistics;
+pub use cache::{AnsweredBy, KeyDigest, Reason, Statistics};
 pub use fetch::TOKEN_EXCHANGE_SCOPE;
 pub use handle::TokenHandle;
 pub use managed_identity::{ManagedIdentity, ManagedIdentityBuilder};

@@ -29,6 +29,7 @@ use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Statistics},
     plan::Plan,
+    telemetry,
     wire::Granted,
 };
 
@@ -146,7 +147,7 @@ pub(crate) async fn grant(
         revoked,
         correlation_id: plan.correlation_id,
     };
-    engine.platform().token(&ask).await
+    telemetry::timed(NAME, "managed identity", engine.platform().token(&ask)).await
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -28,6 +28,7 @@ use crate::{
     fetch,
     grant::{OnBehalfOf, RefreshToken},
     plan::Plan,
+    telemetry,
     wire::Granted,
 };
 use memory::Memory;
@@ -57,10 +58,7 @@ impl Sessions {
 
     fn warn_once_if_alone(&self) {
         if !self.is_shared && !self.has_warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "a long-running session is kept in this process's memory alone: no other instance finds it, \
-                 and it ends with the process; give the acquirer a store that is shared"
-            );
+            telemetry::session_is_alone();
         }
     }
 
@@ -69,7 +67,7 @@ impl Sessions {
         match SessionRecord::read(&entry) {
             Ok(record) => Ok(Some(record)),
             Err(what) => {
-                tracing::warn!(key = ?at, what, "what the store has for a session cannot be read");
+                telemetry::session_is_unreadable(at, what);
                 Ok(None)
             }
         }
@@ -198,7 +196,7 @@ async fn land(
     };
     // The token is good, and so is the refresh token that is kept: nothing is lost so far.
     if let Err(error) = written {
-        tracing::warn!(%error, correlation_id = %plan.correlation_id, "the session's next refresh token is not kept");
+        telemetry::session_is_not_kept(&error, plan.correlation_id);
     }
     // A challenge that was met meanwhile left the better token.
     if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&plan.key.as_ref())) {

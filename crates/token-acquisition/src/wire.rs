@@ -18,9 +18,10 @@ use entra_abstractions::{
     ClientId, Clock, ClockSkew, CorrelationId, Exchange, Scheme, Scopes, TokenError, Unavailable,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tracing::Instrument;
 use url::Url;
 
-use crate::http::read_capped;
+use crate::{http::read_capped, telemetry};
 
 pub(crate) use aadsts::ASSERTION_ENDED;
 pub(crate) use form::Form;
@@ -71,13 +72,15 @@ impl Wire {
     }
 
     pub(crate) async fn post(&self, post: &Post<'_>) -> Result<Granted, TokenError> {
-        let first = self.attempt(post).await;
+        let host = post.url.host_str().unwrap_or_default();
+        let attempt = |again| self.attempt(post).instrument(telemetry::requesting(post.grant, host, again));
+        let first = attempt(false).await;
         match first {
             Attempt::Settled(result) => result,
             Attempt::Passing(error) => {
-                tracing::debug!(grant = post.grant, correlation_id = %post.correlation_id, %error, "trying once more");
+                telemetry::repeating(post.grant, post.correlation_id, &error);
                 self.delay.wait().await;
-                match self.attempt(post).await {
+                match attempt(true).await {
                     Attempt::Settled(result) => result,
                     Attempt::Passing(error) => Err(error),
                 }
@@ -99,6 +102,7 @@ impl Wire {
             Err(error) => return unreachable(exchange(), error),
         };
         let (status, headers) = (response.status(), response.headers().clone());
+        telemetry::answered(status.as_u16());
         let now = self.clock.now();
         let skew = self.learn_skew(&headers, now);
         let retry_after = retry::retry_after(&headers, now);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{AccessToken, Claims, TokenHash};
+use entra_abstractions::{AccessToken, AccountId, Claims, TokenHash};
 
 use super::{Age, Cached, Window, copies::Copies, seconds};
 
@@ -108,7 +108,16 @@ impl Entry {
         self.used_at.load(Ordering::Relaxed)
     }
 
-    pub(super) fn left(&self, now: SystemTime) -> Duration {
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.token.mine().account().cloned()
+    }
+
+    /// Whether the last try for the next token failed.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn left(&self, now: SystemTime) -> Duration {
         self.token.mine().expires_at().duration_since(now).unwrap_or_default()
     }
 

@@ -103,19 +103,25 @@ pub(crate) enum OwnerRef<'a> {
     ManagedIdentity(&'a ManagedIdentityId),
 }
 
+impl Owner {
+    pub(super) fn as_ref(&self) -> OwnerRef<'_> {
+        match self {
+            Self::App => OwnerRef::App,
+            Self::Assertion(sha256) => OwnerRef::Assertion(sha256),
+            Self::Keeping { session, assertion } => OwnerRef::Keeping { session, assertion },
+            Self::Session(sha256) => OwnerRef::Session(sha256),
+            Self::Account(account) => OwnerRef::Account(account),
+            Self::AgentUser(user) => OwnerRef::AgentUser(user),
+            Self::ManagedIdentity(id) => OwnerRef::ManagedIdentity(id),
+        }
+    }
+}
+
 impl Key {
     pub(crate) fn as_ref(&self) -> KeyRef<'_> {
         KeyRef {
             identity: &self.identity,
-            owner: match &self.owner {
-                Owner::App => OwnerRef::App,
-                Owner::Assertion(sha256) => OwnerRef::Assertion(sha256),
-                Owner::Keeping { session, assertion } => OwnerRef::Keeping { session, assertion },
-                Owner::Session(sha256) => OwnerRef::Session(sha256),
-                Owner::Account(account) => OwnerRef::Account(account),
-                Owner::AgentUser(user) => OwnerRef::AgentUser(user),
-                Owner::ManagedIdentity(id) => OwnerRef::ManagedIdentity(id),
-            },
+            owner: self.owner.as_ref(),
             tenant: &self.tenant,
             scopes: &self.scopes,
             scheme: &self.scheme,
@@ -168,7 +174,7 @@ impl KeyRef<'_> {
         }
     }
 
-    fn shaping(&self) -> impl Iterator<Item = &Parameter> {
+    pub(super) fn shaping(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|parameter| parameter.shapes_token())
     }
 

@@ -15,6 +15,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_abstractions::{Misconfigured, Secret};
 use zeroize::Zeroizing;
 
+use crate::telemetry;
+
 use super::{
     certificate::SigningCertificate,
     container::Container,
@@ -51,7 +53,7 @@ impl CertificateSource {
             // A file that is being replaced, or was replaced badly, does not throw away the good
             // certificate that it held.
             (Err(fault), Some(kept)) => {
-                tracing::warn!(%fault, "the certificate cannot be read again; the one read before is used");
+                telemetry::kept_certificate(&fault);
                 kept.certificate.clone()
             }
             (Err(fault), None) => return Err(fault),

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     http::{build_local, reached, read_capped},
+    telemetry,
     wire::{Granted, RetryDelay, retry_after},
 };
 
@@ -82,7 +83,7 @@ impl Platform {
             let Some(wait) = wait else {
                 return Err(error.in_leg(format!("asking {} for {}", way.source.name(), ask.id)));
             };
-            tracing::debug!(source = way.source.name(), tries, %error, "asking again");
+            telemetry::repeating(NAME, ask.correlation_id, &error);
             RetryDelay(wait).wait().await;
         }
     }
@@ -98,7 +99,7 @@ impl Platform {
             Source::ServiceFabric(fabric) => Some(fabric.thumbprint().tls()?),
             _ => None,
         };
-        tracing::debug!(source = source.name(), "the source of managed identities is known");
+        telemetry::found_source(source.name());
         let client = build_local(&self.http, tls)?;
         Ok(self.way.get_or_init(|| Way { source, client }))
     }

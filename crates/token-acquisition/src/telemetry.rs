@@ -1,0 +1,267 @@
+//! What this crate tells of its work: every span and event has its name here, and the other rooms
+//! tell it through one call each. `docs/observability.md` lists them, and a test compares.
+//!
+//! Never in them: secrets, tokens, assertions, names of users. There is no switch for that.
+
+mod asked;
+
+use std::time::{Duration, SystemTime};
+
+use entra_abstractions::{CorrelationId, Misconfigured, StoreError, StoreKey, TokenError};
+use tokio::time::Instant;
+use tracing::{Span, debug, field::Empty, info_span, level_filters::LevelFilter, warn};
+
+use crate::cache::{AnsweredBy, Entry, KeyRef, Reason};
+
+pub(crate) use asked::Asked;
+
+/// Under which all is told, wherever in the crate it stands.
+const TARGET: &str = "entra_token_acquisition";
+
+/// Whether anybody may listen at debug level: one relaxed load, for the hot path.
+#[inline]
+pub(crate) fn is_detailed() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// A cached token is served.
+#[cold]
+pub(crate) fn served(key: &KeyRef<'_>, reason: Reason, entry: &Entry, now: SystemTime) {
+    debug!(
+        name: "token.served",
+        target: TARGET,
+        from = AnsweredBy::Memory.as_str(),
+        reason = reason.as_str(),
+        key = %key.digest(),
+        subject = %key.subject(),
+        left_s = entry.left(now).as_secs(),
+        stale = entry.is_stale(),
+        "a cached token is served"
+    );
+}
+
+/// A cached token is served, and the next one is asked for behind it.
+pub(crate) fn refreshing(key: &KeyRef<'_>) {
+    debug!(name: "token.refreshing", target: TARGET, key = %key.digest(), "the next token is fetched behind a good one");
+}
+
+/// A flight, from its start to its end: one fetch of one token.
+///
+/// A caller who waits for it is its parent; a refresh behind a good token only follows from the
+/// call that noticed.
+pub(crate) fn acquiring(
+    key: &KeyRef<'_>,
+    grant: &'static str,
+    host: &str,
+    id: CorrelationId,
+    behind: bool,
+) -> Span {
+    macro_rules! span {
+        ($($parent:tt)*) => {
+            info_span!(
+                target: TARGET,
+                $($parent)*
+                "token.acquire",
+                key = %key.digest(),
+                subject = %key.subject(),
+                grant,
+                client = %key.identity.client,
+                tenant = %key.tenant,
+                scopes = key.scopes.as_str(),
+                host,
+                correlation_id = %id,
+                behind_a_good_token = behind,
+                outcome = Empty,
+                otel.status_code = Empty,
+            )
+        };
+    }
+    if behind {
+        let span = span!(parent: None,);
+        span.follows_from(Span::current());
+        span
+    } else {
+        span!()
+    }
+}
+
+/// A flight has landed: called within its span.
+pub(crate) fn landed(key: &KeyRef<'_>, error: Option<&TokenError>) {
+    let outcome = outcome(error);
+    let span = Span::current();
+    span.record("outcome", outcome);
+    if let Some(error) = error {
+        span.record("otel.status_code", "ERROR");
+        debug!(name: "token.failed", target: TARGET, key = %key.digest(), outcome, %error, "no token could be had");
+    }
+}
+
+/// A token came, and is kept.
+pub(crate) fn granted(key: &KeyRef<'_>, lives: Duration) {
+    debug!(
+        name: "token.granted",
+        target: TARGET,
+        from = AnsweredBy::Entra.as_str(),
+        key = %key.digest(),
+        subject = %key.subject(),
+        lives_s = lives.as_secs(),
+        "a new token is kept"
+    );
+}
+
+/// One HTTP exchange with a token endpoint.
+pub(crate) fn requesting(grant: &'static str, host: &str, again: bool) -> Span {
+    info_span!(
+        target: TARGET,
+        "token.request",
+        grant,
+        otel.kind = "client",
+        http.request.method = "POST",
+        server.address = host,
+        http.response.status_code = Empty,
+        again,
+    )
+}
+
+/// Asks a token endpoint, twice perhaps, and tells what came of it and how long it took.
+pub(crate) async fn timed<T>(
+    grant: &'static str,
+    host: &str,
+    asking: impl Future<Output = Result<T, TokenError>>,
+) -> Result<T, TokenError> {
+    let began = Instant::now();
+    let result = asking.await;
+    debug!(
+        name: "token.answered",
+        target: TARGET,
+        grant,
+        host,
+        outcome = outcome(result.as_ref().err()),
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "the token endpoint was asked"
+    );
+    result
+}
+
+/// The status that came, for the span in which it came.
+pub(crate) fn answered(status: u16) {
+    Span::current().record("http.response.status_code", status);
+}
+
+/// A request failed in passing, and is made once more.
+pub(crate) fn repeating(grant: &'static str, id: CorrelationId, error: &TokenError) {
+    debug!(name: "token.repeating", target: TARGET, grant, correlation_id = %id, %error, "trying once more");
+}
+
+/// The next token cannot be had, and the one at hand is good.
+pub(crate) fn served_on(key: &KeyRef<'_>, error: &TokenError, left: Duration) {
+    warn!(
+        name: "token.stale",
+        target: TARGET,
+        key = %key.digest(),
+        outcome = outcome(Some(error)),
+        left_s = left.as_secs(),
+        %error,
+        "the next token cannot be had; the one at hand is served on"
+    );
+}
+
+/// The token at hand is over, and let go.
+pub(crate) fn removed(key: &KeyRef<'_>) {
+    debug!(name: "token.removed", target: TARGET, key = %key.digest(), "a token is let go: its grant is over");
+}
+
+/// A key waits, because Entra said so.
+pub(crate) fn paused(key: &KeyRef<'_>, left: Duration) {
+    debug!(name: "token.paused", target: TARGET, key = %key.digest(), left_s = left.as_secs(), "Entra asked to wait, so it is not asked");
+}
+
+/// Tokens went before their end.
+pub(crate) fn evicted(how_many: u64, budget: usize) {
+    debug!(name: "cache.evicted", target: TARGET, entries = how_many, budget, "the cache was full: the longest unused tokens went");
+}
+
+/// A refresh token is refused, and there is another way.
+pub(crate) fn federating_again(id: CorrelationId) {
+    debug!(
+        name: "refresh_token.refused",
+        target: TARGET,
+        correlation_id = %id,
+        "the refresh token is refused; federating again"
+    );
+}
+
+/// A session is kept where no other instance finds it.
+pub(crate) fn session_is_alone() {
+    warn!(
+        name: "session.alone",
+        target: TARGET,
+        "a long-running session is kept in this process's memory alone: no other instance finds it, \
+         and it ends with the process; give the acquirer a store that is shared"
+    );
+}
+
+/// What is in the store is not what a session's record is.
+pub(crate) fn session_is_unreadable(key: &StoreKey, what: &str) {
+    warn!(
+        name: "session.unreadable",
+        target: TARGET,
+        key = ?key,
+        what,
+        "what the store has for a session cannot be read"
+    );
+}
+
+/// The store did not take what a session's next calls will need.
+pub(crate) fn session_is_not_kept(error: &StoreError, id: CorrelationId) {
+    warn!(
+        name: "session.not_kept",
+        target: TARGET,
+        %error,
+        correlation_id = %id,
+        "the session's next refresh token is not kept"
+    );
+}
+
+/// Where the tokens of managed identities come from on this host.
+pub(crate) fn found_source(source: &'static str) {
+    debug!(name: "managed_identity.source", target: TARGET, source, "the source of managed identities is known");
+}
+
+/// Which credential proved the application.
+pub(crate) fn proven(credential: &str) {
+    debug!(name: "credential.used", target: TARGET, credential, "the application is proven");
+}
+
+/// A credential is passed over for the next.
+pub(crate) fn passed_over(refusal: &TokenError, used: &str) {
+    warn!(
+        name: "credential.passed_over",
+        target: TARGET,
+        %refusal,
+        used,
+        "a credential cannot be used, the next is"
+    );
+}
+
+/// A certificate is used on, though its source is gone or broken.
+pub(crate) fn kept_certificate(fault: &Misconfigured) {
+    warn!(
+        name: "credential.kept",
+        target: TARGET,
+        %fault,
+        "the certificate cannot be read again; the one read before is used"
+    );
+}
+
+/// Who must act, in a word.
+pub(crate) fn outcome(error: Option<&TokenError>) -> &'static str {
+    match error {
+        None => "granted",
+        Some(TokenError::InteractionRequired(_)) => "user",
+        Some(TokenError::Unavailable(_)) => "nobody",
+        Some(TokenError::Rejected(_)) => "administrator",
+        Some(TokenError::Misconfigured(_)) => "developer",
+        Some(_) => "other",
+    }
+}
