@@ -7,6 +7,7 @@ mod file;
 mod first_party;
 pub mod ids;
 mod lookup;
+mod managed_identity;
 mod secret;
 
 use std::time::Duration;
@@ -14,8 +15,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use managed_identity::Named;
+
 pub use app::{App, FederatedCredential, TrustedSubject};
 pub use file::DirectoryError;
+pub use managed_identity::ManagedIdentity;
 pub use secret::Hidden;
 
 /// Everything the emulator knows about the world.
@@ -60,6 +64,9 @@ pub struct Directory {
     /// Issuers outside Entra whose tokens federated credentials may name.
     #[serde(default)]
     pub issuers: Vec<ExternalIssuer>,
+    /// Which applications are the identities of a host.
+    #[serde(default)]
+    pub managed_identities: Vec<ManagedIdentity>,
     /// How long things last.
     #[serde(default)]
     pub lifetimes: Lifetimes,
@@ -162,11 +169,19 @@ pub struct Lifetimes {
     pub code: u64,
     /// Refresh tokens.
     pub refresh_token: u64,
+    /// Access tokens of managed identities.
+    pub managed_identity: u64,
 }
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { access_token: 3599, refresh_in: None, code: 600, refresh_token: 90 * 24 * 3600 }
+        Self {
+            access_token: 3599,
+            refresh_in: None,
+            code: 600,
+            refresh_token: 90 * 24 * 3600,
+            managed_identity: 86_400,
+        }
     }
 }
 

@@ -4,11 +4,13 @@ mod appsettings;
 mod builder;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::VirtualClock;
 use crate::directory::Directory;
 use crate::faults::Faults;
+use crate::managed_identity::ManagedIdentityHost;
 use crate::mint::Mint;
 use crate::origin::Origin;
 use crate::realm::Realm;
@@ -37,6 +39,8 @@ pub struct Emulator {
     server: Option<Server>,
     base_url: String,
     ca_pem: Option<String>,
+    /// The SHA-1 of the server's certificate, over HTTPS.
+    thumbprint: Option<String>,
     strict: bool,
 }
 
@@ -169,6 +173,16 @@ impl Emulator {
         appsettings::write(&self.directory(), &self.base_url, client)
     }
 
+    /// The environment of a program on such a host: with these variables its managed identities come from here.
+    pub fn managed_identity_environment(&self, host: ManagedIdentityHost) -> Vec<(&'static str, String)> {
+        host.environment(&self.base_url, self.thumbprint.as_deref().unwrap_or(NO_CERTIFICATE))
+    }
+
+    /// The folder in which the agent of Azure Arc writes the keys that it asks for.
+    pub fn arc_keys(&self) -> &Path {
+        self.realm.managed_identities.keys()
+    }
+
     pub(crate) fn realm(&self) -> &Realm {
         &self.realm
     }
@@ -197,3 +211,6 @@ impl fmt::Debug for Emulator {
             .finish_non_exhaustive()
     }
 }
+
+/// What stands for a thumbprint over HTTP, where there is no certificate.
+const NO_CERTIFICATE: &str = "0000000000000000000000000000000000000000";

@@ -19,6 +19,7 @@ mod issue;
 mod jwk;
 mod jwt;
 mod keys;
+mod managed_identity;
 mod mint;
 mod origin;
 mod realm;
@@ -35,11 +36,12 @@ mod traffic;
 
 pub use clock::VirtualClock;
 pub use directory::{
-    App, Consent, Directory, DirectoryError, ExternalIssuer, FederatedCredential, Hidden, Lifetimes, Policy,
-    Tenant, TrustedSubject, User, ids,
+    App, Consent, Directory, DirectoryError, ExternalIssuer, FederatedCredential, Hidden, Lifetimes,
+    ManagedIdentity, Policy, Tenant, TrustedSubject, User, ids,
 };
 pub use emulator::{Emulator, EmulatorBuilder, StartError};
 pub use faults::{Fault, Faults, ScriptError};
+pub use managed_identity::ManagedIdentityHost;
 pub use mint::Mint;
 pub use route::Endpoint;
 pub use traffic::{Entry, Grant, Log};

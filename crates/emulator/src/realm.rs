@@ -9,6 +9,7 @@ use crate::faults::Faults;
 use crate::guarded::Guarded;
 use crate::jwt::Jws;
 use crate::keys::KeyRing;
+use crate::managed_identity::State;
 use crate::session::Sessions;
 use crate::traffic::Log;
 
@@ -17,6 +18,8 @@ pub(crate) struct Realm {
     directory: Guarded<Arc<Directory>>,
     pub(crate) keys: Guarded<KeyRing>,
     pub(crate) sessions: Sessions,
+    /// What the hosts of managed identities remember.
+    pub(crate) managed_identities: State,
     pub(crate) clock: VirtualClock,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
@@ -30,6 +33,7 @@ impl Realm {
             directory: Guarded::new(Arc::new(directory)),
             keys: Guarded::new(KeyRing::new()),
             sessions: Sessions::default(),
+            managed_identities: State::default(),
             clock: VirtualClock::new(),
             log,
             faults: Faults::default(),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::managed_identity::ManagedIdentityHost;
+
 /// Where a request goes, with what the path says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -15,6 +17,7 @@ pub(crate) enum Route {
     SignOut,
     Graph { resource: Vec<String> },
     Api { orders: bool },
+    ManagedIdentity { host: ManagedIdentityHost },
     Nowhere,
 }
 
@@ -39,6 +42,8 @@ pub enum Endpoint {
     Graph,
     /// `/orders/..` and `/echo/..`: the downstream API that tells who called
     Api,
+    /// The endpoints of the hosts that have managed identities
+    ManagedIdentity,
     /// Anything else: answered with 404
     Unserved,
 }
@@ -47,6 +52,9 @@ impl Route {
     pub(crate) fn of(path: &str) -> Self {
         let lower = path.to_ascii_lowercase();
         let trimmed = lower.trim_matches('/');
+        if let Some(host) = ManagedIdentityHost::of_path(trimmed) {
+            return Self::ManagedIdentity { host };
+        }
         let segments: Vec<&str> = trimmed.split('/').collect();
         let tenant = |t: &&str| (*t).to_owned();
         match segments.as_slice() {
@@ -78,6 +86,7 @@ impl Route {
             Self::SignOut => Endpoint::SignOut,
             Self::Graph { .. } => Endpoint::Graph,
             Self::Api { .. } => Endpoint::Api,
+            Self::ManagedIdentity { .. } => Endpoint::ManagedIdentity,
             Self::Nowhere => Endpoint::Unserved,
         }
     }
@@ -92,6 +101,7 @@ impl Route {
             | Self::SignOut
             | Self::Graph { .. }
             | Self::Api { .. }
+            | Self::ManagedIdentity { .. }
             | Self::Nowhere => None,
         }
     }
@@ -108,6 +118,7 @@ impl fmt::Display for Endpoint {
             Self::SignOut => "sign-out",
             Self::Graph => "graph",
             Self::Api => "api",
+            Self::ManagedIdentity => "identity",
             Self::Unserved => "unserved",
         })
     }
@@ -127,6 +138,8 @@ mod tests {
         assert_eq!(Route::of("/common/discovery/keys"), Route::Keys { tenant: "common".into() });
         assert_eq!(Route::of("/v1.0/me"), Route::Graph { resource: vec!["me".into()] });
         assert_eq!(Route::of("/orders"), Route::Api { orders: true });
+        let host = ManagedIdentityHost::VirtualMachine;
+        assert_eq!(Route::of("/metadata/identity/oauth2/token"), Route::ManagedIdentity { host });
         assert_eq!(Route::of("/favicon.ico"), Route::Nowhere);
     }
 }

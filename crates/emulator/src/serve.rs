@@ -20,7 +20,7 @@ use crate::origin::Origin;
 use crate::realm::Realm;
 use crate::route::Route;
 use crate::traffic::Entry;
-use crate::{authorize, discovery, echo, graph, token};
+use crate::{authorize, discovery, echo, graph, managed_identity, token};
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
@@ -105,6 +105,7 @@ fn room(realm: &Realm, exchange: &Exchange) -> Reply {
         Route::SignOut => authorize::sign_out(exchange),
         Route::Graph { resource } => graph::answer(realm, &directory, exchange, resource),
         Route::Api { orders } => echo::answer(realm, &directory, exchange, *orders),
+        Route::ManagedIdentity { host } => managed_identity::answer(realm, &directory, exchange, *host),
         Route::Nowhere => Reply::text(
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -9,9 +10,13 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 
+use crate::managed_identity::hex;
+
 /// The test authority's certificate, and the server side of TLS.
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
+    /// The SHA-1 of the server's certificate, as Service Fabric tells its own.
+    pub(crate) thumbprint: String,
     pub(crate) server: Arc<ServerConfig>,
 }
 
@@ -46,7 +51,9 @@ impl Tls {
                 PrivateKeyDer::try_from(key.serialize_der())?,
             )?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { ca_pem: ca.pem(), server: Arc::new(config) })
+        let sha1 = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+        let thumbprint = hex(sha1.as_ref());
+        Ok(Self { ca_pem: ca.pem(), thumbprint, server: Arc::new(config) })
     }
 }
 

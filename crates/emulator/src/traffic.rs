@@ -175,7 +175,8 @@ impl Entry {
             grant: asked.get("grant_type").filter(|_| is_token).map(Grant::of),
             client_id: asked.get("client_id").map(str::to_owned),
             client: client.map(|app| app.label().to_owned()),
-            scope: asked.get("scope").map(str::to_owned),
+            // A host is asked for a resource, and for nothing in particular there.
+            scope: asked.get("scope").or_else(|| asked.get("resource")).map(str::to_owned),
             leg: if is_token { leg::of(asked, client, directory) } else { None },
             fields: asked.iter().map(|(name, value)| (name.to_owned(), shown(name, value))).collect(),
             headers: kept_headers(&exchange.headers),
@@ -246,7 +247,7 @@ fn shown(name: &str, value: &str) -> String {
     }
 }
 
-const SHOWN: [&str; 34] = [
+const SHOWN: [&str; 41] = [
     "api-version",
     "attributes",
     "authorization_endpoint",
@@ -254,13 +255,18 @@ const SHOWN: [&str; 34] = [
     "client_assertion_type",
     "client_id",
     "client_info",
+    "clientid",
     "client-request-id",
     "code_challenge_method",
     "domain_hint",
     "fmi_path",
     "grant_type",
     "instance_aware",
+    "mi_res_id",
+    "msi_res_id",
+    "object_id",
     "post_logout_redirect_uri",
+    "principalid",
     "prompt",
     "redirect_uri",
     "req_cnf",
@@ -271,6 +277,7 @@ const SHOWN: [&str; 34] = [
     "return_spa_code",
     "scope",
     "slice",
+    "token_sha256_to_refresh",
     "token_type",
     "user_id",
     "x-app-name",
@@ -281,12 +288,15 @@ const SHOWN: [&str; 34] = [
     "x-client-sku",
     "x-client-ver",
     "x-ms-lib-capability",
+    "xms_cc",
 ];
+
+const SECRETS: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "secret", "x-identity-header"];
 
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "authorization" | "cookie" | "proxy-authorization"))
+        .filter(|(name, _)| !SECRETS.contains(&name.as_str()))
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
         .collect()
 }

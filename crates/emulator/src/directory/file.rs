@@ -66,6 +66,7 @@ impl Directory {
             consents: Vec::new(),
             policies: Vec::new(),
             issuers: Vec::new(),
+            managed_identities: Vec::new(),
             lifetimes: super::Lifetimes::default(),
         }
     }
@@ -137,6 +138,9 @@ impl Directory {
                 need(self.user(user).is_some(), format!("{place}.user"), "user");
             }
         }
+        for identity in &self.managed_identities {
+            need(self.app(&identity.app).is_some(), format!("managed identity {}", identity.app), "app");
+        }
         for policy in &self.policies {
             need(self.app(&policy.resource).is_some(), "policies.resource".into(), "app");
         }
@@ -168,6 +172,8 @@ mod tests {
             ("agent-two", ids::OTHER_AGENT),
             ("night-job", ids::DAEMON),
             ("browser", ids::BROWSER),
+            ("host", ids::HOST),
+            ("shared-identity", ids::SHARED_IDENTITY),
             ("orders", ids::ORDERS),
             ("partner", ids::PARTNER),
             ("payroll", ids::PAYROLL),

@@ -26,6 +26,19 @@ pub const DAEMON_SECRET: &str = "daemon s3cret?%G&=+/~";
 /// `browser`: the public client that users sign in with.
 pub const BROWSER: &str = "e5fba7b6-4a8c-4d55-8eaf-5b6c7d8e9f06";
 
+/// `host`: the system-assigned identity of every host. It may stand for [`DAEMON`], too.
+pub const HOST: &str = "3a40fc0b-9fd1-4cad-8df4-0a1b2c3d4e10";
+/// The object id of [`HOST`].
+pub const HOST_OBJECT: &str = "3a40fc0b-9fd1-4cad-8df4-0a1b2c3d4e11";
+/// `shared-identity`: a user-assigned identity of every host. It may stand for [`DAEMON`], too.
+pub const SHARED_IDENTITY: &str = "4b510d1c-a0e2-4dbe-9e05-1b2c3d4e5f12";
+/// The object id of [`SHARED_IDENTITY`].
+pub const SHARED_IDENTITY_OBJECT: &str = "4b510d1c-a0e2-4dbe-9e05-1b2c3d4e5f13";
+/// The resource id of [`SHARED_IDENTITY`].
+pub const SHARED_IDENTITY_RESOURCE: &str = "/subscriptions/5c621e2d-b1f3-4ecf-8f16-2c3d4e5f6014/resourceGroups/jobs (west)/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shared-identity";
+/// The secret that hosts put into the environment of their programs.
+pub const HOST_SECRET: &str = "host s3cret?%G&=+/~";
+
 /// `orders`, an API at `api://orders` with v2 tokens; [`API`], [`DAEMON`] and the agents may call it.
 pub const ORDERS: &str = "f60cb8c7-5b9d-4e66-9fb0-6c7d8e9f0a07";
 /// `partner`, an API at `api://partner` with v1 tokens.

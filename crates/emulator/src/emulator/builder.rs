@@ -143,6 +143,7 @@ impl EmulatorBuilder {
             realm,
             base_url: format!("{scheme}://{host}{port}"),
             server: Some(server),
+            thumbprint: tls.as_ref().map(|tls| tls.thumbprint.clone()),
             ca_pem: tls.map(|tls| tls.ca_pem),
             strict: self.strict,
         })

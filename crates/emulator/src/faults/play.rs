@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::Kind;
 use crate::exchange::{Exchange, Reply};
+use crate::managed_identity;
 use crate::refusal::Reason;
-use crate::route::Endpoint;
+use crate::route::{Endpoint, Route};
 
 /// How an answer leaves the house.
 pub(crate) enum Ending {
@@ -85,6 +86,10 @@ pub(crate) fn after(kind: &Kind, mut reply: Reply) -> Ending {
 
 /// A failure in the shape of the endpoint.
 fn failure(status: StatusCode, exchange: &Exchange) -> Reply {
+    if let Route::ManagedIdentity { host } = exchange.route {
+        let code = if status.is_server_error() { "server_error" } else { "invalid_request" };
+        return Reply::json(status, &managed_identity::failure(status, code, "Scripted.", exchange, host));
+    }
     if matches!(exchange.route.endpoint(), Endpoint::Graph | Endpoint::Api) {
         let code = match status {
             StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",

@@ -22,6 +22,8 @@ mod kit;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod managed_identity;
+#[cfg(test)]
 mod on_behalf_of;
 #[cfg(test)]
 mod sign_in;
