@@ -1,6 +1,6 @@
 //! The catalogue as people read it: how it stands in numbers, then chapter by chapter.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     behaviours::{Chapter, Proof, Row, Standing, read},
@@ -23,7 +23,23 @@ pub(super) fn standing(repository: &Repository) -> String {
         let anchor = title.to_lowercase().replace(' ', "-").replace([',', ':', '\''], "");
         line(&format!("[{title}](#{anchor})"), &rows.iter().collect::<Vec<_>>());
     }
-    line("together", &chapters.iter().flat_map(|chapter| &chapter.rows).collect::<Vec<_>>());
+    let all: Vec<&Row> = chapters.iter().flat_map(|chapter| &chapter.rows).collect();
+    line("together", &all);
+    table + "\n" + &parts(&all)
+}
+
+/// What is still to come, and how many rows wait for it.
+fn parts(rows: &[&Row]) -> String {
+    let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        if let Standing::Waits(part) = &row.standing {
+            *parts.entry(part).or_default() += 1;
+        }
+    }
+    let mut table = "| still to come | rows |\n|---|---|\n".to_owned();
+    for (part, count) in parts {
+        let _ = writeln!(table, "| {part} | {count} |");
+    }
     table
 }
 
