@@ -2,6 +2,7 @@
 
 mod behaviours;
 mod conformance;
+mod fuzz;
 mod gate;
 mod map;
 mod program;
@@ -69,6 +70,11 @@ enum Command {
         #[arg(long)]
         web_api: bool,
     },
+    /// Throws whatever libFuzzer thinks of at what reads the texts of strangers, a minute each.
+    ///
+    /// The corpus is played in the gate as well; this is the search for more. It needs no nightly
+    /// toolchain, but a C++ compiler.
+    Fuzz(fuzz::Wish),
     /// Lets clients that nobody here wrote talk to the emulator, and ours to a server that nobody
     /// here wrote.
     ///
@@ -88,6 +94,7 @@ fn main() -> Result<ExitCode> {
         Command::Bench { rest } => conformance::measure(&root, rest),
         Command::Conformance { rest } => conformance::start(&root, "peers", rest),
         Command::Golden { folder, web_api } => conformance::golden(&root, folder, web_api),
+        Command::Fuzz(wish) => fuzz::run(&root, &wish),
         Command::Test(selection) => Ok(gate::run(&root, &selection)),
         Command::Tidy => Ok(tidy::report(&tidy::check(&Repository::read(&root)?))),
         Command::Map { check: true } => map::check(&Repository::read(&root)?),
@@ -105,6 +112,7 @@ mod tests {
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
         assert!(Arguments::try_parse_from(["cargo xtask", "golden", "--web-api", "some/folder"]).is_ok());
+        assert!(Arguments::try_parse_from(["cargo xtask", "fuzz", "--input", "file"]).is_err());
         assert!(Arguments::try_parse_from(["cargo xtask", "test", "--only", "clippy,tidy"]).is_ok());
         assert!(Arguments::try_parse_from(["cargo xtask", "test", "--only", "nonsense"]).is_err());
     }

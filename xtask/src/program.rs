@@ -42,15 +42,30 @@ enum Said {
 }
 
 impl Program {
+    /// A program, started in a folder.
+    pub(crate) fn new(program: impl AsRef<Path>, folder: &Path) -> Self {
+        let program = program.as_ref();
+        let mut command = Command::new(program);
+        command.current_dir(folder);
+        pass_by_proxies(&mut command);
+        Self { command, line: program.display().to_string(), shows: Shows::Nothing }
+    }
+
     /// `cargo` with these arguments, separated by blanks.
     pub(crate) fn cargo(root: &Path, arguments: &str) -> Self {
-        let mut command = Command::new("cargo");
-        command.current_dir(root).args(arguments.split_ascii_whitespace());
-        pass_by_proxies(&mut command);
+        let mut program = arguments.split_ascii_whitespace().fold(Self::new("cargo", root), Self::argument);
         if progress::is_terminal() {
-            command.env("CARGO_TERM_COLOR", "always");
+            program.command.env("CARGO_TERM_COLOR", "always");
         }
-        Self { command, line: format!("cargo {arguments}"), shows: Shows::Nothing }
+        program
+    }
+
+    /// With one more argument, blanks and all.
+    pub(crate) fn argument(mut self, argument: impl AsRef<Path>) -> Self {
+        let argument = argument.as_ref();
+        self.command.arg(argument);
+        self.line = format!("{} {}", self.line, argument.display());
+        self
     }
 
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
@@ -64,7 +79,12 @@ impl Program {
     }
 
     /// Runs it to its end; an exit code other than 0 is an error.
-    pub(crate) fn run(mut self, screen: &Screen) -> Result<()> {
+    pub(crate) fn run(self, screen: &Screen) -> Result<()> {
+        self.watch(screen, |_| {})
+    }
+
+    /// As [`run`](Self::run), with a look at each line.
+    pub(crate) fn watch(mut self, screen: &Screen, mut look: impl FnMut(&str)) -> Result<()> {
         screen.show(&self.line);
         let mut child = self
             .command
@@ -86,6 +106,7 @@ impl Program {
                         Said::Output(line) => (line, self.shows != Shows::Nothing),
                         Said::Error(line) => (line, self.shows == Shows::All),
                     };
+                    look(&line);
                     if is_shown {
                         screen.say(&line);
                     } else {

@@ -55,6 +55,7 @@ impl Authority {
         let tenant = TenantId::new(tenant)?;
         url.set_path("/");
         url.set_query(None);
+        url.set_fragment(None);
         Ok(Self { instance: url, tenant })
     }
 
@@ -170,6 +171,11 @@ fn host_alone(instance: &str) -> Result<Url, Misconfigured> {
             "give the host alone, such as https://login.microsoftonline.com/, and the tenant as TenantId",
         ));
     }
+    // It would go along to every endpoint.
+    if instance.query().is_some() || instance.fragment().is_some() {
+        return Err(Misconfigured::new("the instance has a query or a fragment")
+            .hint("give the host alone, and parameters as ExtraQueryParameters"));
+    }
     refuse_other_kinds(&instance)?;
     Ok(instance)
 }
@@ -254,7 +260,7 @@ mod tests {
             json!({"Instance": "https://login.microsoftonline.us", "TenantId": "contoso.example"}),
             expected,
         );
-        check(json!({"Authority": "https://login.microsoftonline.us/contoso.example/v2.0?dc=x"}), expected);
+        check(json!({"Authority": "https://login.microsoftonline.us/contoso.example/v2.0?dc=x#y"}), expected);
         check(json!({"Instance": "http://127.0.0.1:5000/", "TenantId": "t"}), "http://127.0.0.1:5000/t/");
     }
 
@@ -307,6 +313,10 @@ mod tests {
         check(
             json!({"Instance": "https://login.example", "TenantId": "your-tenant-id"}),
             "AzureAd.TenantId: \"your-",
+        );
+        check(
+            json!({"Instance": "https://login.example/?secret=s3cret", "TenantId": "t"}),
+            "AzureAd.Instance: the instance has a query or a fragment (",
         );
         check(
             json!({"Authority": "https://login.example/"}),

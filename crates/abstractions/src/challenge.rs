@@ -79,6 +79,11 @@ impl Challenge {
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
+
+    /// All parameters, in their order.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
 }
 
 impl fmt::Display for Challenge {
@@ -203,11 +208,7 @@ mod tests {
         let found: Vec<_> = found
             .iter()
             .map(|challenge| {
-                let parameters: Vec<_> = challenge
-                    .parameters
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str()))
-                    .collect();
+                let parameters: Vec<_> = challenge.parameters().collect();
                 (challenge.scheme.as_str(), parameters)
             })
             .collect();

@@ -152,6 +152,7 @@ fn check<'a>(what: &str, value: &'a str) -> Result<&'a str, Misconfigured> {
     // A tenant becomes a path segment and a client id a form field: nothing that could leave its
     // place is let in, whatever encodes it later.
     if value.len() > 256
+        || matches!(value, "." | "..")
         || value.chars().any(|c| c.is_whitespace() || c.is_control() || "/\\?#%<>\"@".contains(c))
     {
         return Err(Misconfigured::new(format!("the {what} holds characters that no {what} has"))
@@ -166,7 +167,8 @@ mod tests {
 
     #[test]
     fn refuses_what_could_leave_its_place() {
-        for hostile in ["", "  ", "a b", "a/../b", "tenant?x=1", "a#b", "your-tenant-id", "<tenant>", "a\nb"]
+        for hostile in
+            ["", "  ", "a b", ".", "..", "a/../b", "tenant?x=1", "a#b", "your-tenant-id", "<tenant>", "a\nb"]
         {
             assert!(TenantId::new(hostile).is_err(), "{hostile:?} was let in");
         }

@@ -9,6 +9,8 @@ mod certificate_source;
 mod container;
 mod description;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::{
     fmt, iter,

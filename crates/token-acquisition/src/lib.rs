@@ -10,6 +10,9 @@ mod credential;
 mod endpoint;
 mod fetch;
 mod flight;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grant;
 mod handle;
 mod http;

@@ -3,6 +3,8 @@
 
 mod aadsts;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod response;
 mod retry;
 

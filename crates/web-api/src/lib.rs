@@ -8,6 +8,9 @@ mod config;
 mod denial;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod json;
 mod keyring;

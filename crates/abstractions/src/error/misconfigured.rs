@@ -57,14 +57,14 @@ struct Inner {
 impl Misconfigured {
     /// One fault, without a place yet.
     pub fn new(what: impl Into<String>) -> Self {
-        let fault = Fault { at: None, what: what.into(), hint: None };
+        let fault = Fault { at: None, what: one_line(what.into()), hint: None };
         Self(Arc::new(Inner { faults: vec![fault], leg: None, source: None }))
     }
 
     /// With the place in the configuration, for faults that have none yet.
     #[must_use]
     pub fn at(mut self, path: impl Into<String>) -> Self {
-        let path = path.into();
+        let path = one_line(path.into());
         for fault in &mut Arc::make_mut(&mut self.0).faults {
             fault.at.get_or_insert_with(|| path.clone());
         }
@@ -74,7 +74,7 @@ impl Misconfigured {
     /// With the next step, for faults that have none yet.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        let hint = hint.into();
+        let hint = one_line(hint.into());
         for fault in &mut Arc::make_mut(&mut self.0).faults {
             fault.hint.get_or_insert_with(|| hint.clone());
         }
@@ -97,6 +97,16 @@ impl Misconfigured {
     pub fn faults(&self) -> &[Fault] {
         &self.0.faults
     }
+}
+
+/// A key, an id or a path of the configuration may stand in it, and may hold anything: here it
+/// neither ends a line of a log nor moves a terminal's cursor.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 impl fmt::Display for Misconfigured {
@@ -180,6 +190,12 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_with_a_line_break_is_one_line() {
+        let error = Misconfigured::new("unknown key").at("AzureAd.a\nERROR b\u{1b}[2J");
+        assert_eq!(error.to_string(), r"AzureAd.a\nERROR b\u{1b}[2J: unknown key");
+    }
 
     #[test]
     fn one_line_or_a_list() {

@@ -1,0 +1,70 @@
+//! An authority, as somebody may write it: on the first line a URL, on the second a tenant.
+
+use entra_abstractions::{Authority, Misconfigured, TenantId, is_safe};
+use url::Url;
+
+use crate::spelled::spelled;
+
+/// Whatever is accepted leads to the host that was named, over https, below the tenant that was
+/// named, and is the same authority when it is written again.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn authority(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let (url, tenant) = text.split_once('\n').unwrap_or((&text, ""));
+    if let Some(authority) = judged(url, Authority::parse(url)) {
+        let written = format!("{}{}/v2.0", authority.instance(), authority.tenant());
+        assert_eq!(Authority::parse(&written).ok(), Some(authority), "written: {written}");
+    }
+    if let Ok(tenant) = TenantId::new(tenant)
+        && let Some(authority) = judged(url, Authority::new(url, tenant.clone()))
+    {
+        assert_eq!(authority.tenant(), &tenant);
+        let again = Authority::new(authority.instance().as_str(), tenant);
+        assert_eq!(again.ok(), Some(authority));
+    }
+}
+
+fn judged(url: &str, authority: Result<Authority, Misconfigured>) -> Option<Authority> {
+    let written = Url::parse(url.trim());
+    let authority = match authority {
+        Ok(authority) => authority,
+        Err(fault) => {
+            let told = spelled(&fault);
+            assert!(told.len() <= 2 * url.len() + 1024, "an endless fault: {told}");
+            assert!(!fault.to_string().contains(char::is_control), "a fault of several lines: {told:?}");
+            assert_hidden(&told, written.ok().as_ref());
+            return None;
+        }
+    };
+    assert!(written.is_ok(), "accepted, and not a URL");
+    let tenant = authority.tenant();
+    for (endpoint, count) in [
+        (authority.token_endpoint(tenant), 4),
+        (authority.authorize_endpoint(tenant), 4),
+        (authority.metadata_endpoint(tenant, "v2.0"), 4),
+        (authority.metadata_endpoint(tenant, ""), 3),
+    ] {
+        assert!(is_safe(&endpoint), "secrets would be sent to {endpoint}");
+        let named = written.as_ref().ok();
+        assert_eq!(Some(endpoint.origin()), named.map(Url::origin), "another host than was named");
+        assert!(endpoint.username().is_empty() && endpoint.password().is_none(), "{endpoint}");
+        assert_eq!((endpoint.query(), endpoint.fragment()), (None, None), "{endpoint}");
+        // The tenant is one segment, and has not left its place.
+        let segments: Vec<_> = endpoint.path_segments().into_iter().flatten().collect();
+        assert_eq!(segments.len(), count, "{endpoint}");
+        assert!(segments.iter().all(|segment| !segment.is_empty()), "{endpoint}");
+    }
+    Some(authority)
+}
+
+/// A password in the URL, or what stands in its query, is not repeated.
+fn assert_hidden(told: &str, url: Option<&Url>) {
+    let Some(url) = url else { return };
+    let rest = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
+    for secret in [url.password(), url.query(), url.fragment()].into_iter().flatten() {
+        let is_secret = secret.len() >= 8 && !rest.contains(secret);
+        assert!(!(is_secret && told.contains(secret)), "the fault repeats a password or query: {told}");
+    }
+}

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod authority;
+mod configuration;
+mod spelled;
+mod www_authenticate;
+
+pub use authority::authority;
+pub use configuration::configuration;
+pub use www_authenticate::www_authenticate;
+
+/// What is done with an input; it panics where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// The targets of the public API; a corpus lies behind each name.
+pub const PUBLIC: [(&str, Target); 3] =
+    [("authority", authority), ("configuration", configuration), ("www_authenticate", www_authenticate)];
+
+/// The targets of rooms that only a build with `--cfg fuzzing` lets in; in the gate their corpus is
+/// played by the tests of the crates they belong to.
+#[cfg(fuzzing)]
+pub const INNER: [(&str, Target); 3] = [
+    ("certificate", entra_token_acquisition::fuzzing::certificate),
+    ("jwt_header", entra_web_api::fuzzing::jwt_header),
+    ("token_response", entra_token_acquisition::fuzzing::token_response),
+];
