@@ -1,4 +1,4 @@
-//! The main job, for a person to see: an embedded Entra, the two example web APIs, and every call of
+//! The main job, for a person to see: an embedded Entra, the example web APIs, and every call of
 //! theirs, made for real over HTTP on loopback. No account, no network.
 
 mod host;
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "what it prints is the demo")]
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let emulator = Emulator::start().await?;
-    println!("An embedded Entra listens at {}; two web APIs trust it.\n", emulator.base_url());
+    println!("An embedded Entra listens at {}; three web APIs trust it.\n", emulator.base_url());
 
     let mut told = Vec::new();
     for scenario in SCENARIOS {

@@ -48,6 +48,8 @@ enum Expected {
     Text(&'static str, &'static str),
     /// The header without its token, and that it is the agent's, for the user.
     Redacted,
+    /// The work that was taken is done when the caller is long gone; the API saw this kind.
+    DoneLater(&'static str),
     /// The web API answers with this status, and this challenge or member.
     Status(u16, &'static str),
 }
@@ -94,7 +96,14 @@ impl Scenario {
             emulator.faults().add(Fault::status(503).at(Endpoint::Token).always());
         }
         emulator.log().clear();
-        let second = self.call(&client, host, token.as_deref()).await?;
+        let second = match &host.background {
+            None => self.call(&client, host, token.as_deref()).await?,
+            Some(background) => {
+                let body = background.work_later(emulator, &text(&first.body, "/process_id")).await?;
+                traffic.push(String::from("twelve hours later the work goes on in another process"));
+                Answer { status: first.status, challenge: String::new(), body }
+            }
+        };
         let warm = emulator.log().count_tokens();
         if matches!(self.expected, Expected::Redacted) {
             traffic.push(format!("it proves {}", text(&first.body, "/proves")));
@@ -106,6 +115,7 @@ impl Scenario {
         });
 
         emulator.faults().clear();
+        emulator.clock().reset();
         emulator.edit(|current| *current = (*directory).clone());
         let (answer, fault) = self.judge(&first, &second, cold, warm);
         let why = fault.unwrap_or_default();
@@ -116,7 +126,7 @@ impl Scenario {
     fn token(&self, emulator: &Emulator) -> Option<String> {
         let audience = match self.api {
             Example::Agent => format!("api://{}/access_agent", ids::BLUEPRINT),
-            Example::WebApi => format!("api://{}/access_as_user", ids::API),
+            Example::WebApi | Example::LongRunning => format!("api://{}/access_as_user", ids::API),
         };
         match self.caller {
             Caller::Alice => Some(emulator.user_token("alice", &audience)),
@@ -172,6 +182,10 @@ impl Scenario {
                     format!("{}, of agent-one for alice", text(&first.body, "/header")),
                     seen(first) && seen(second),
                 )
+            }
+            Expected::DoneLater(kind) => {
+                let seen = text(&second.body, "/done/caller/kind");
+                (format!("{}, later the API saw: {seen}", first.status), first.status == 202 && seen == kind)
             }
             Expected::Status(status, sign) => {
                 let shown = |answer: &Answer| {
@@ -319,6 +333,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         1,
         Expected::Text("/value/0/displayName", "Alice \u{c5}ngstr\u{f6}m"),
     ),
+    long_running(
+        "long-running, explicit key",
+        "Work goes on under the process id when its user is gone.",
+        "/api/processing/start",
+    ),
+    long_running(
+        "long-running, allocated key",
+        "The same under a random key in the row of the queue.",
+        "/api/auto-key-processing/start",
+    ),
     Scenario {
         before: Before::EntraFailsOnceWarm,
         ..web_api(
@@ -404,4 +428,13 @@ const fn web_api(
     expected: Expected,
 ) -> Scenario {
     Scenario { seed: "003", api: Example::WebApi, ..agent(name, story, path, cold, expected) }
+}
+
+const fn long_running(name: &'static str, story: &'static str, path: &'static str) -> Scenario {
+    Scenario {
+        method: "POST",
+        api: Example::LongRunning,
+        warm: 1,
+        ..web_api(name, story, path, 1, Expected::DoneLater("user"))
+    }
 }
