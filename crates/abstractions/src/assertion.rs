@@ -1,8 +1,9 @@
 //! How a user's own code proves the application: a signed assertion from somewhere else.
 
-use std::{fmt::Debug, sync::Arc, time::SystemTime};
+use std::{fmt, fmt::Debug, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use crate::{Claims, ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
 
@@ -38,8 +39,10 @@ pub struct AssertionContext {
     pub client_claims: Option<Claims>,
     /// The id under which this call is logged; pass it on.
     pub correlation_id: CorrelationId,
-    /// Whether the caller wants fresh tokens only.
+    /// Whether what was provided before must not be provided again: Entra has just refused it.
     pub force_refresh: bool,
+    /// What the configuration says to this provider.
+    pub settings: ProviderSettings,
 }
 
 impl AssertionContext {
@@ -53,7 +56,46 @@ impl AssertionContext {
             client_claims: None,
             correlation_id,
             force_refresh: false,
+            settings: ProviderSettings::default(),
         }
+    }
+}
+
+/// What a configuration says to the provider that it names: `CustomSignedAssertionProviderData`.
+///
+/// ```
+/// use entra_abstractions::ProviderSettings;
+///
+/// let written = serde_json::json!({"ConfigurationSection": "AzureAd2", "Attempts": 3});
+/// let settings = ProviderSettings::new(written.as_object().cloned().unwrap_or_default());
+/// assert_eq!(settings.text("configurationSection"), Some("AzureAd2"));
+/// assert_eq!(settings.text("Attempts"), None);
+/// ```
+#[doc(alias = "CustomSignedAssertionProviderData")]
+#[derive(Clone, Default)]
+pub struct ProviderSettings(Arc<Map<String, Value>>);
+
+impl ProviderSettings {
+    /// These settings.
+    pub fn new(written: Map<String, Value>) -> Self {
+        Self(Arc::new(written))
+    }
+
+    /// The setting of this name, without regard to case.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The setting of this name, if it is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+}
+
+/// Values may be secrets, so only the names show.
+impl Debug for ProviderSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

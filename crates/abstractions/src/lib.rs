@@ -26,7 +26,7 @@ mod token;
 mod token_hash;
 
 pub use acquire::{AcquireToken, Acquiring};
-pub use assertion::{AssertionContext, ProvideAssertion, SignedAssertion};
+pub use assertion::{AssertionContext, ProvideAssertion, ProviderSettings, SignedAssertion};
 pub use authority::{Authority, is_safe, safe_url};
 pub use challenge::Challenge;
 pub use claims::Claims;

@@ -59,6 +59,11 @@ impl Section {
         self.value.as_object().into_iter().flat_map(Map::keys).map(String::as_str)
     }
 
+    /// What was written here, name by name, where it is a section at all. Values may be secrets.
+    pub fn members(&self) -> Option<&Map<String, Value>> {
+        self.value.as_object()
+    }
+
     /// The path of a key below.
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

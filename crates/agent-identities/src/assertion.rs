@@ -27,6 +27,7 @@ impl ProvideAssertion for BlueprintAssertion {
         let mut request = TokenRequest::as_app(Scopes::try_from(TOKEN_EXCHANGE_SCOPE)?)
             .fmi_path(FmiPath::from(&self.agent))
             .correlation_id(context.correlation_id);
+        request.force_refresh = context.force_refresh;
         // The leg that uses the proof and the leg that gives it must be of one tenant.
         request.tenant.clone_from(&context.tenant);
         let token = self.blueprint.acquire_detached(&request).await.map_err(|error| {

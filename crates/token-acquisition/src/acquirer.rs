@@ -18,7 +18,7 @@ use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
     cache::{AnsweredBy, Cache, Cached, Entry, Identity, KeyRef, Reason, Statistics, is_over},
-    credential::CredentialChain,
+    credential::{CredentialChain, CredentialReport},
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
     flight::{Boarded, Destination, Flights},
@@ -161,6 +161,12 @@ impl TokenAcquirer {
     /// Waits until nothing is being fetched: before a process ends, or a test looks.
     pub async fn settled(&self) {
         self.0.shared.flights.settled().await;
+    }
+
+    /// What is known of each of the application's credentials, in their order: which one is in use,
+    /// and why each other one was passed over. Reads and asks nothing.
+    pub fn credential_reports(&self) -> Vec<CredentialReport> {
+        self.0.credentials.report()
     }
 
     /// What the cache holds.

@@ -110,6 +110,11 @@ impl Application {
         self.0.discovered_authority.as_ref()
     }
 
+    /// Where it was configured; empty where it was described in code.
+    pub(crate) fn path(&self) -> &str {
+        &self.0.path
+    }
+
     /// Where a key of this application stands, for faults that show only later.
     pub(crate) fn path_of(&self, key: &str) -> String {
         Section::new(self.0.path.as_str(), serde_json::Value::Null).path_of(key)

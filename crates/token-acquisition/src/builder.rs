@@ -1,17 +1,19 @@
 //! Puts an acquirer together. Nothing here does I/O beyond reading the system's trusted roots.
 
+mod others;
+
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Clock, Environment, HttpSettings, ManagedIdentityId, Misconfigured, ProvideAssertion, StoreTokens,
-    SystemClock,
+    AcquireToken, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, Misconfigured,
+    ProvideAssertion, Section, StoreTokens, SystemClock,
 };
 
 use crate::{
     acquirer::{Engine, Shared, TokenAcquirer},
     application::Application,
     cache::{Cache, Identity},
-    credential::CredentialChain,
+    credential::{Algorithm, CredentialChain, Manner, Surroundings},
     endpoint::Endpoint,
     flight::Flights,
     http, jitter,
@@ -29,6 +31,10 @@ pub struct TokenAcquirerBuilder {
     clock: Arc<dyn Clock>,
     environment: Environment,
     providers: Vec<(String, Arc<dyn ProvideAssertion>)>,
+    vault_tokens: Option<Arc<dyn AcquireToken>>,
+    configuration: Option<Section>,
+    /// The sections of the applications that this one vouches for.
+    vouching_for: Vec<String>,
     retry_delay: Duration,
     cache_budget: usize,
     store: Option<Arc<dyn StoreTokens>>,
@@ -44,6 +50,9 @@ impl TokenAcquirerBuilder {
             clock: Arc::new(SystemClock),
             environment: Environment::of_process(),
             providers: Vec::new(),
+            vault_tokens: None,
+            configuration: None,
+            vouching_for: Vec::new(),
             retry_delay: Duration::from_secs(1),
             cache_budget: 256 * 1024 * 1024,
             store: None,
@@ -82,6 +91,24 @@ impl TokenAcquirerBuilder {
         provider: Arc<dyn ProvideAssertion>,
     ) -> Self {
         self.providers.push((name.into(), provider));
+        self
+    }
+
+    /// Whose tokens open the key vaults of credentials: the host's managed identity, where nothing is
+    /// said.
+    #[must_use]
+    pub fn vault_tokens(mut self, tokens: Arc<dyn AcquireToken>) -> Self {
+        self.vault_tokens = Some(tokens);
+        self
+    }
+
+    /// The whole configuration, in which a credential may name the section of another application
+    /// that vouches for this one (the assertion provider `OidcIdpSignedAssertion`): pass
+    /// `settings.section("")`.
+    #[doc(alias = "AddOidcFic")]
+    #[must_use]
+    pub fn configuration(mut self, root: Section) -> Self {
+        self.configuration = Some(root);
         self
     }
 
@@ -124,21 +151,15 @@ impl TokenAcquirerBuilder {
     /// Builds the acquirer.
     ///
     /// # Errors
-    /// [`Misconfigured`] when a credential names a provider that is not here, or no HTTP client
-    /// can be built from the settings.
+    /// [`Misconfigured`] when a credential names a provider or application that is not here, or no
+    /// HTTP client can be built from the settings.
     pub fn build(self) -> Result<TokenAcquirer, Misconfigured> {
-        let credentials = CredentialChain::new(
-            self.application.credentials(),
-            &self.providers,
-            self.application.send_x5c(),
-            &self.environment,
-            Arc::clone(&self.clock),
-        )?;
         if self.application.region().is_some() {
             tracing::warn!("AzureRegion is not used yet: tokens come from the global endpoint");
         }
         let authority = self.application.authority();
         let client = http::build(&self.http, authority)?;
+        let credentials = self.credentials(&client)?;
         let app_tenant = match self.application.app_home_tenant() {
             Some(home) if !authority.tenant().is_real() => home,
             _ => authority.tenant(),
@@ -179,6 +200,25 @@ impl TokenAcquirerBuilder {
             credentials,
             shared: Arc::new(shared),
         }))
+    }
+
+    fn credentials(&self, client: &reqwest::Client) -> Result<CredentialChain, Misconfigured> {
+        let is_entra = self.application.discovered_authority().is_none();
+        let surroundings = Surroundings {
+            providers: &self.providers,
+            others: self,
+            vault_tokens: self.vault_tokens.as_ref(),
+            cloud: self.application.authority().cloud().unwrap_or(Cloud::Public),
+            manner: Manner {
+                algorithm: Algorithm::Ps256,
+                reusable: is_entra,
+                send_x5c: self.application.send_x5c(),
+            },
+            http: client,
+            environment: &self.environment,
+            clock: &self.clock,
+        };
+        CredentialChain::new(self.application.credentials(), &surroundings)
     }
 }
 

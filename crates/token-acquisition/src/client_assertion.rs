@@ -1,19 +1,22 @@
 //! Signs the assertion with which a certificate proves the application (`private_key_jwt`,
-//! RFC 7523): PS256 over three header members and six claims.
+//! RFC 7523): three header members and six claims.
 //!
 //! Signed with aws-lc-rs itself rather than through jsonwebtoken: that parses the key again for each
 //! signature, and panics in any program where another crate turns on its second crypto backend.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use aws_lc_rs::{rand::SystemRandom, signature::RSA_PSS_SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use entra_abstractions::{ClientId, Misconfigured, Secret};
+use entra_abstractions::{Claims as JsonClaims, ClientId, Misconfigured, Secret, TokenError};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::credential::SigningCertificate;
+use crate::credential::{Algorithm, SigningCertificate};
 
 /// What the assertion says.
 pub(crate) struct ClientAssertion<'a> {
@@ -21,9 +24,12 @@ pub(crate) struct ClientAssertion<'a> {
     pub(crate) client: &'a ClientId,
     /// To whom: the token endpoint that is asked.
     pub(crate) audience: &'a str,
-    /// The certificate and those above it, or nothing: only where `SendX5C` asks, because with it
-    /// Entra trusts the issuer rather than this one certificate.
-    pub(crate) x5c: &'a [String],
+    /// Whether the certificate and those above it go along: only where `SendX5C` asks, because with
+    /// it Entra trusts the issuer rather than this one certificate.
+    pub(crate) send_x5c: bool,
+    pub(crate) algorithm: Algorithm,
+    /// What the caller wants said beside; none of the members that prove the application.
+    pub(crate) further: Option<&'a JsonClaims>,
     pub(crate) now: SystemTime,
 }
 
@@ -31,9 +37,14 @@ impl ClientAssertion<'_> {
     /// The assertion in its compact form.
     ///
     /// # Errors
-    /// [`Misconfigured`] when the key cannot sign.
-    pub(crate) fn sign(&self, certificate: &SigningCertificate) -> Result<Secret, Misconfigured> {
-        let header = Header { alg: "PS256", typ: "JWT", x5t_s256: certificate.thumbprint(), x5c: self.x5c };
+    /// [`TokenError`] when the key cannot sign, or its vault cannot be asked.
+    pub(crate) async fn sign(&self, certificate: &Arc<SigningCertificate>) -> Result<Secret, TokenError> {
+        let (x5t_s256, x5t) = match self.algorithm {
+            Algorithm::Ps256 => (Some(certificate.thumbprint()), None),
+            Algorithm::Rs256 => (None, Some(certificate.sha1_thumbprint())),
+        };
+        let x5c = if self.send_x5c { certificate.chain() } else { &[] };
+        let header = Header { alg: self.algorithm.name(), typ: "JWT", x5t_s256, x5t, x5c };
         let now = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let claims = Claims {
             aud: self.audience,
@@ -42,12 +53,10 @@ impl ClientAssertion<'_> {
             jti: Uuid::new_v4().to_string(),
             nbf: now,
             exp: now + LIFETIME.as_secs(),
+            further: self.further.map(members).unwrap_or_default(),
         };
         let mut assertion = format!("{}.{}", part(&header)?, part(&claims)?);
-        let key = certificate.key();
-        let mut signature = vec![0; key.public_modulus_len()];
-        key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), assertion.as_bytes(), &mut signature)
-            .map_err(|error| Misconfigured::new("the private key cannot sign").with_source(error))?;
+        let signature = certificate.sign(self.algorithm, &assertion).await?;
         assertion.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut assertion);
         Ok(Secret::new(assertion))
@@ -61,8 +70,10 @@ const LIFETIME: Duration = Duration::from_secs(600);
 struct Header<'a> {
     alg: &'a str,
     typ: &'a str,
-    #[serde(rename = "x5t#S256")]
-    x5t_s256: &'a str,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    x5t_s256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5t: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     x5c: &'a [String],
 }
@@ -77,6 +88,14 @@ struct Claims<'a> {
     jti: String,
     nbf: u64,
     exp: u64,
+    #[serde(flatten)]
+    further: Map<String, Value>,
+}
+
+fn members(claims: &JsonClaims) -> Map<String, Value> {
+    let mut members: Map<String, Value> = serde_json::from_str(claims.as_str()).unwrap_or_default();
+    members.retain(|name, _| !["aud", "iss", "sub", "jti", "nbf", "exp", "iat"].contains(&name.as_str()));
+    members
 }
 
 fn part(value: &impl Serialize) -> Result<String, Misconfigured> {

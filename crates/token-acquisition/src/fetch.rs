@@ -10,6 +10,7 @@ use entra_abstractions::{
 use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Key, Owner, Window},
+    credential::Attempts,
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
@@ -222,12 +223,10 @@ async fn post(
     context.tenant = Some(plan.tenant.clone());
     context.client_claims.clone_from(&plan.client_claims);
     context.force_refresh = false;
-    let proof = engine.credentials().prove(&context).await?;
+    let mut attempts = Attempts::new(engine.credentials(), &context, engine.now());
+    let proof = attempts.first().await?;
 
     form.set("client_id", identity.client.as_str());
-    for (name, value) in proof.fields() {
-        form.set_secret(name, value);
-    }
     if let Some(claims) = Claims::with_capabilities(plan.claims.as_ref(), engine.application().capabilities())
     {
         form.set("claims", claims.as_str());
@@ -250,10 +249,11 @@ async fn post(
         form.set("token_type", plan.scheme.token_type());
         form.set("req_cnf", key.confirmation());
     }
-    let post = Post {
+    let mut post = Post {
         grant,
         url,
         form,
+        proof,
         client: &identity.client,
         scopes: &plan.scopes,
         scheme: &plan.scheme,
@@ -261,8 +261,17 @@ async fn post(
         correlation_id: plan.correlation_id,
         routing_hint,
     };
-    let host = post.url.host_str().unwrap_or_default();
-    telemetry::timed(grant, host, engine.wire().post(&post)).await
+    let host = post.url.host_str().unwrap_or_default().to_owned();
+    loop {
+        let error = match telemetry::timed(grant, &host, engine.wire().post(&post)).await {
+            Ok(granted) => return Ok(granted),
+            Err(error) => error,
+        };
+        match attempts.next(&post.proof, &error).await {
+            Some(proof) => post.proof = proof,
+            None => return Err(error),
+        }
+    }
 }
 
 /// Keeps what was granted: the token and its refresh token, each under its key.

@@ -29,6 +29,7 @@ pub use acquirer::TokenAcquirer;
 pub use application::{Application, ApplicationBuilder};
 pub use builder::TokenAcquirerBuilder;
 pub use cache::{AnsweredBy, KeyDigest, Reason, Statistics};
+pub use credential::{CertificateFacts, CredentialReport, CredentialState};
 pub use fetch::TOKEN_EXCHANGE_SCOPE;
 pub use handle::TokenHandle;
 pub use managed_identity::{ManagedIdentity, ManagedIdentityBuilder};

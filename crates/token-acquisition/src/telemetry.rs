@@ -244,6 +244,35 @@ pub(crate) fn passed_over(refusal: &TokenError, used: &str) {
     );
 }
 
+/// Entra refused a credential; it was loaded again, or another one has its turn.
+pub(crate) fn refused(error: &TokenError, credential: &str, used: &str) {
+    warn!(
+        name: "credential.refused",
+        target: TARGET,
+        %error,
+        credential,
+        used,
+        "a credential was refused, it is loaded again or the next is used"
+    );
+}
+
+/// A new version of a certificate came from its vault.
+pub(crate) fn certificate_came(vault: &str, certificate: &str) {
+    debug!(name: "credential.read", target: TARGET, vault, certificate, "a certificate was read from its vault");
+}
+
+/// A certificate is used on, though its vault cannot be asked.
+pub(crate) fn vault_away(error: &str, vault: &str, certificate: &str) {
+    warn!(
+        name: "credential.kept",
+        target: TARGET,
+        error,
+        vault,
+        certificate,
+        "the key vault cannot be asked; the certificate read before is used"
+    );
+}
+
 /// A certificate is used on, though its source is gone or broken.
 pub(crate) fn kept_certificate(fault: &Misconfigured) {
     warn!(

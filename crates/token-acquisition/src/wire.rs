@@ -23,9 +23,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use url::Url;
 
-use crate::{http::read_capped, telemetry};
+use crate::{credential::Proof, http::read_capped, telemetry};
 
-pub(crate) use aadsts::ASSERTION_ENDED;
+pub(crate) use aadsts::{ASSERTION_ENDED, CERTIFICATE_REFUSED};
 pub(crate) use form::Form;
 pub(crate) use response::Granted;
 pub(crate) use retry::{RetryDelay, retry_after};
@@ -46,6 +46,7 @@ pub(crate) struct Post<'a> {
     pub(crate) grant: &'static str,
     pub(crate) url: Url,
     pub(crate) form: Form,
+    pub(crate) proof: Proof,
     pub(crate) client: &'a ClientId,
     pub(crate) scopes: &'a Scopes,
     pub(crate) scheme: &'a Scheme,
@@ -94,9 +95,10 @@ impl Wire {
         let exchange = || {
             Exchange::new(post.grant, post.url.host_str().unwrap_or_default())
                 .with_client(post.client.clone())
+                .with_credential(Arc::clone(post.proof.credential()))
                 .with_correlation_id(post.correlation_id)
         };
-        let body = post.form.encode();
+        let body = post.form.with(post.proof.fields()).encode();
         let request =
             self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
         let response = match request.send().await {

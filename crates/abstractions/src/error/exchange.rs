@@ -1,7 +1,7 @@
 //! One request to a token endpoint and what came back: the part of an error that on-call people
 //! hand to Microsoft's support.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{ClockSkew, Diagnosis};
 use crate::{ClientId, CorrelationId};
@@ -14,6 +14,7 @@ pub struct Exchange {
     grant: &'static str,
     host: String,
     client: Option<ClientId>,
+    credential: Option<Arc<str>>,
     correlation_id: Option<CorrelationId>,
     status: Option<u16>,
     error: Option<String>,
@@ -37,6 +38,13 @@ impl Exchange {
     #[must_use]
     pub fn with_client(mut self, client: ClientId) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// With the place in the configuration of the credential that was sent.
+    #[must_use]
+    pub fn with_credential(mut self, at: impl Into<Arc<str>>) -> Self {
+        self.credential = Some(at.into());
         self
     }
 
@@ -121,6 +129,12 @@ impl Exchange {
         self.client.as_ref()
     }
 
+    /// Which of the application's credentials was sent: its place in the configuration, such as
+    /// `AzureAd.ClientCredentials[0]`.
+    pub fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
+    }
+
     /// Which leg of a longer exchange this was, and for whom.
     pub fn leg(&self) -> Option<&str> {
         self.leg.as_deref()
@@ -200,6 +214,10 @@ impl fmt::Display for Exchange {
         }
         for number in &self.aadsts {
             write!(f, " AADSTS{number}")?;
+        }
+        // Where it was not the credential that was refused, its name would only mislead.
+        if let (Some(credential), Some("invalid_client")) = (&self.credential, self.error.as_deref()) {
+            write!(f, " (sent {credential})")?;
         }
         if let Some(diagnosis) = &self.diagnosis {
             write!(f, ", {diagnosis}")?;

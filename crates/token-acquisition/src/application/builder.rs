@@ -3,12 +3,15 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use entra_abstractions::{
-    Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, safe_url, section::is_placeholder,
+    AcquireToken, Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, safe_url,
+    section::is_placeholder,
 };
 use url::Url;
 
 use super::{Application, Inner, client_id, home_tenant};
-use crate::credential::{CredentialDescription, CredentialSource, placeholder};
+use crate::credential::{
+    CredentialDescription, CredentialSource, Find, VaultSource, placeholder, vault_name, vault_url,
+};
 
 /// Builds an [`Application`]. Credentials are tried in the order in which they are given.
 #[doc(alias = "CredentialDescription")]
@@ -149,10 +152,93 @@ impl ApplicationBuilder {
         self.credential("assertion_file_from_environment", CredentialSource::AssertionFile { path: None })
     }
 
+    /// A certificate in the store of the system's user or machine (`CurrentUser/My`,
+    /// `LocalMachine/My`), by its thumbprint.
+    #[doc(alias = "StoreWithThumbprint")]
+    pub fn certificate_by_thumbprint(self, store: impl Into<String>, thumbprint: impl Into<String>) -> Self {
+        self.in_store("certificate_by_thumbprint", store, Find::Thumbprint(thumbprint.into()))
+    }
+
+    /// As [`certificate_by_thumbprint`](Self::certificate_by_thumbprint), by its whole subject, such as
+    /// `CN=app.contoso.example, O=Contoso`; the newest that is valid is used.
+    #[doc(alias = "StoreWithDistinguishedName")]
+    pub fn certificate_by_subject(self, store: impl Into<String>, subject: impl Into<String>) -> Self {
+        self.in_store("certificate_by_subject", store, Find::DistinguishedName(subject.into()))
+    }
+
+    /// As [`certificate_by_thumbprint`](Self::certificate_by_thumbprint), by a part of its subject; the
+    /// newest that is valid is used.
+    #[doc(alias = "StoreWithSubjectName")]
+    pub fn certificate_by_subject_name(self, store: impl Into<String>, name: impl Into<String>) -> Self {
+        self.in_store("certificate_by_subject_name", store, Find::SubjectName(name.into()))
+    }
+
+    /// A certificate in Azure Key Vault. Where its key may not leave, the vault signs. The host's
+    /// managed identity opens the vault, or whoever
+    /// [`vault_tokens`](crate::TokenAcquirerBuilder::vault_tokens) names.
+    #[doc(alias = "KeyVault")]
+    pub fn key_vault_certificate(self, vault: impl Into<String>, name: impl Into<String>) -> Self {
+        self.in_vault("key_vault_certificate", vault, name, false)
+    }
+
+    /// As [`key_vault_certificate`](Self::key_vault_certificate), but the key stays in the vault even
+    /// where it could leave.
+    #[doc(alias = "SignedAssertionFromVault")]
+    pub fn key_vault_signature(self, vault: impl Into<String>, name: impl Into<String>) -> Self {
+        self.in_vault("key_vault_signature", vault, name, true)
+    }
+
+    /// The managed identity that the system assigned to the host, federated with this application.
+    #[doc(alias = "SignedAssertionFromManagedIdentity")]
+    pub fn managed_identity(self) -> Self {
+        self.credential("managed_identity", managed_identity(None))
+    }
+
+    /// As [`managed_identity`](Self::managed_identity), of the one that a user assigned, by its client
+    /// id.
+    pub fn user_assigned_managed_identity(self, client_id: impl Into<String>) -> Self {
+        self.credential("user_assigned_managed_identity", managed_identity(Some(client_id.into())))
+    }
+
+    /// Another application, whose tokens this one's registration trusts as a federated credential.
+    #[doc(alias = "OidcIdpSignedAssertion")]
+    pub fn federated(self, tokens: Arc<dyn AcquireToken>) -> Self {
+        self.credential("federated", CredentialSource::Acquirer(tokens))
+    }
+
+    /// The service connection of the Azure pipeline in which the program runs.
+    pub fn azure_pipelines(self, service_connection_id: impl Into<String>) -> Self {
+        let service_connection = service_connection_id.into();
+        self.credential("azure_pipelines", CredentialSource::Pipelines { service_connection })
+    }
+
     /// Your own code that provides a signed assertion.
     #[doc(alias = "CustomSignedAssertion")]
     pub fn assertion_provider(self, provider: Arc<dyn ProvideAssertion>) -> Self {
         self.credential("assertion_provider", CredentialSource::Provider(provider))
+    }
+
+    fn in_store(self, at: &str, store: impl Into<String>, find: Find) -> Self {
+        let path = Some(store.into());
+        self.credential(at, CredentialSource::CertificateStore { path, find, password: None })
+    }
+
+    fn in_vault(
+        self,
+        at: &str,
+        vault: impl Into<String>,
+        name: impl Into<String>,
+        always_signs: bool,
+    ) -> Self {
+        let source = VaultSource {
+            url: vault.into(),
+            name: name.into(),
+            managed_identity: None,
+            always_signs,
+            algorithm: None,
+            audience: None,
+        };
+        self.credential(at, CredentialSource::Vault(source))
     }
 
     fn credential(mut self, at: &str, source: CredentialSource) -> Self {
@@ -245,6 +331,10 @@ impl fmt::Debug for ApplicationBuilder {
     }
 }
 
+fn managed_identity(client_id: Option<String>) -> CredentialSource {
+    CredentialSource::ManagedIdentity { client_id, audience: None, authority: None }
+}
+
 fn check(source: &CredentialSource) -> Result<(), Misconfigured> {
     let text = match source {
         CredentialSource::Secret(value) | CredentialSource::CertificateEncoded { value, .. } => {
@@ -254,8 +344,22 @@ fn check(source: &CredentialSource) -> Result<(), Misconfigured> {
         | CredentialSource::AssertionFile { path: Some(path) } => {
             path.to_str().unwrap_or("not UTF-8, but a path")
         }
-        CredentialSource::NamedProvider(name) => name,
-        CredentialSource::AssertionFile { path: None } | CredentialSource::Provider(_) => return Ok(()),
+        CredentialSource::CertificateStore { find, .. } => {
+            find.wanted()?;
+            find.text()
+        }
+        CredentialSource::Vault(vault) => {
+            vault_name(&vault.name)?;
+            vault_url(&vault.url)?;
+            &vault.url
+        }
+        CredentialSource::NamedProvider { name: text, .. }
+        | CredentialSource::Pipelines { service_connection: text }
+        | CredentialSource::ManagedIdentity { client_id: Some(text), .. } => text,
+        CredentialSource::AssertionFile { path: None }
+        | CredentialSource::ManagedIdentity { client_id: None, .. }
+        | CredentialSource::Acquirer(_)
+        | CredentialSource::Provider(_) => return Ok(()),
     };
     if text.trim().is_empty() {
         return Err(Misconfigured::new("empty"));

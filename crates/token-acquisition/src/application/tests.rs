@@ -74,7 +74,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             "AzureRegion": "westus2.evil.example/",
             "SendX5C": "perhaps",
             "ClientCredentials": [
-                { "SourceType": "KeyVault", "KeyVaultUrl": "https://v.example", "KeyVaultCertificateName": "c" },
+                { "SourceType": "KeyVault", "KeyVaultUrl": "http://v.example", "KeyVaultCertificateName": "a/b" },
                 { "SourceType": "ClientSecret", "ClientSecret": "your-client-secret" },
             ],
         }),
@@ -85,7 +85,8 @@ fn everything_that_is_wrong_is_told_at_once() {
             "AzureAd.AppHomeTenantId: organizations names no tenant",
             "AzureAd.AzureRegion: not the name of an Azure region",
             "AzureAd.SendX5C: true or false is expected here",
-            "AzureAd.ClientCredentials[0].SourceType: no loader for source KeyVault yet",
+            "AzureAd.ClientCredentials[0].KeyVaultUrl: not the URL of a key vault",
+            "AzureAd.ClientCredentials[0].KeyVaultCertificateName: not the name of a certificate in a key vault",
             "AzureAd.ClientCredentials[1].ClientSecret: a placeholder, not the real value",
         ],
     );
@@ -113,6 +114,9 @@ fn each_source_names_what_it_lacks() {
         ("Path", "CertificateDiskPath"),
         ("base64encoded", "Base64EncodedValue"),
         ("11", "CustomSignedAssertionProviderName"),
+        ("StoreWithThumbprint", "CertificateThumbprint"),
+        ("StoreWithDistinguishedName", "CertificateDistinguishedName"),
+        ("13", "CertificateSubjectName"),
     ] {
         check_credential(&json!({ "SourceType": source }), &[&format!("{lacks}: missing")]);
     }
@@ -126,26 +130,84 @@ fn each_source_names_what_it_lacks() {
 
 #[test]
 fn sources_without_a_loader_are_told_by_name() {
-    for source in [
-        "Certificate",
-        "KeyVault",
-        "StoreWithThumbprint",
-        "StoreWithDistinguishedName",
-        "SignedAssertionFromManagedIdentity",
-        "SignedAssertionFromVault",
-        "AutoDecryptKeys",
-        "ManagedCertificate",
-        "StoreWithSubjectName",
-    ] {
-        let expected = format!("SourceType: no loader for source {source} yet");
+    for source in ["Certificate", "AutoDecryptKeys", "ManagedCertificate"] {
+        let expected = format!("SourceType: there is no loader for the source {source}");
         check_credential(&json!({ "SourceType": source }), &[&expected]);
     }
-    check(
-        &json!({ "ClientCredentialsUsingManagedIdentity": { "IsEnabled": true } }),
-        &[
-            "AzureAd.ClientCredentialsUsingManagedIdentity: no loader for source SignedAssertionFromManagedIdentity yet",
-        ],
+}
+
+#[test]
+fn values_that_cannot_be_what_they_should() {
+    let vault = json!({
+        "SourceType": "SignedAssertionFromVault", "Algorithm": "ES256",
+        "KeyVaultUrl": "https://contoso.vault.azure.net/certificates/app", "KeyVaultCertificateName": "app",
+    });
+    let url = "KeyVaultUrl: not the URL of a key vault";
+    check_credential(&vault, &[url, "Algorithm: no algorithm that a certificate signs with here"]);
+    for source in ["KeyVault", "SignedAssertionFromVault"] {
+        let lacks = ["KeyVaultUrl: missing", "KeyVaultCertificateName: missing"];
+        check_credential(&json!({ "SourceType": source }), &lacks);
+    }
+    check_credential(
+        &json!({ "SourceType": "StoreWithThumbprint", "CertificateThumbprint": "app" }),
+        &["CertificateThumbprint: not the thumbprint of a certificate"],
     );
+    check_credential(
+        &json!({ "SourceType": "StoreWithDistinguishedName", "CertificateDistinguishedName": "app" }),
+        &["CertificateDistinguishedName: not the subject of a certificate"],
+    );
+    check_credential(
+        &json!({
+            "SourceType": "CustomSignedAssertion", "CustomSignedAssertionProviderName": "x",
+            "CustomSignedAssertionProviderData": "y",
+        }),
+        &["CustomSignedAssertionProviderData: a section is expected here"],
+    );
+}
+
+#[test]
+fn managed_identities_in_both_ways_of_writing_them() {
+    let id = "66666666-6666-4666-8666-666666666666";
+    let newer = json!({ "ClientCredentials": [{
+        "SourceType": "SignedAssertionFromManagedIdentity", "ManagedIdentityClientId": id,
+        "TokenExchangeUrl": "api://other",
+    }] });
+    let older = json!({ "ClientCredentialsUsingManagedIdentity": {
+        "IsEnabled": "true", "ManagedIdentityClientId": id, "TokenExchangeUrl": "api://other",
+    } });
+    for changes in [newer, older] {
+        let found = sources(&changes);
+        assert!(matches!(found.as_slice(),
+            [CredentialSource::ManagedIdentity { client_id: Some(found), audience: Some(audience), .. }]
+                if found == id && audience == "api://other"));
+    }
+    let off = json!({ "ClientCredentialsUsingManagedIdentity": { "IsEnabled": false } });
+    assert!(sources(&off).is_empty());
+    check(
+        &json!({ "ClientCredentialsUsingManagedIdentity": { "Enabled": true } }),
+        &["AzureAd.ClientCredentialsUsingManagedIdentity.Enabled: unknown key"],
+    );
+}
+
+#[test]
+fn a_vault_is_opened_by_its_own_identity_or_that_of_the_section() {
+    let entry = |own: Value| {
+        json!({
+            "UserAssignedManagedIdentityClientId": "66666666-6666-4666-8666-666666666666",
+            "ClientCredentials": [{
+                "SourceType": "KeyVault", "KeyVaultUrl": "https://contoso.vault.azure.net/",
+                "KeyVaultCertificateName": "app", "ManagedIdentityClientId": own,
+            }],
+        })
+    };
+    for (own, expected) in [
+        (Value::Null, "66666666-6666-4666-8666-666666666666"),
+        (json!("77777777-7777-4777-8777-777777777777"), "77777777-7777-4777-8777-777777777777"),
+    ] {
+        let found = sources(&entry(own));
+        assert!(matches!(found.as_slice(), [CredentialSource::Vault(vault)]
+            if vault.managed_identity.as_deref() == Some(expected)));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What Entra will see, judged by a JWT library that shares nothing with ours.
 
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm as Jose, DecodingKey, Validation};
 use serde_json::{Value, json};
 use x509_parser::prelude::parse_x509_certificate;
 
@@ -16,15 +16,17 @@ const NOW: u64 = 1_796_083_200;
 
 /// Signs, and gives back header and claims once the signature has been verified with the key of
 /// the certificate.
-fn verified(certificate: &SigningCertificate, x5c: &[String]) -> (Value, Value) {
+async fn verified(certificate: &Arc<SigningCertificate>, send_x5c: bool) -> (Value, Value) {
     let client = ClientId::new(CLIENT).unwrap();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
-    let assertion = ClientAssertion { client: &client, audience: ENDPOINT, x5c, now };
-    let token = assertion.sign(certificate).unwrap();
+    let algorithm = Algorithm::Ps256;
+    let assertion =
+        ClientAssertion { client: &client, audience: ENDPOINT, send_x5c, algorithm, further: None, now };
+    let token = assertion.sign(certificate).await.unwrap();
     let der = STANDARD.decode(&certificate.chain()[0]).unwrap();
     let (_, parsed) = parse_x509_certificate(&der).unwrap();
     let key = DecodingKey::from_rsa_der(&parsed.public_key().subject_public_key.data);
-    let mut validation = Validation::new(Algorithm::PS256);
+    let mut validation = Validation::new(Jose::PS256);
     validation.set_audience(&[ENDPOINT]);
     validation.validate_exp = false;
     let claims = jsonwebtoken::decode::<Value>(token.expose(), &key, &validation).unwrap().claims;
@@ -32,9 +34,9 @@ fn verified(certificate: &SigningCertificate, x5c: &[String]) -> (Value, Value) 
     (serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap(), claims)
 }
 
-#[test]
-fn says_what_microsofts_library_says_and_nothing_else() {
-    let (header, mut claims) = verified(&signing_certificate(RSA, None).unwrap(), &[]);
+#[tokio::test]
+async fn says_what_microsofts_library_says_and_nothing_else() {
+    let (header, mut claims) = verified(&signing_certificate(RSA, None).unwrap(), false).await;
     // The thumbprint was recorded from Microsoft.Identity.Web with this certificate.
     let expected = json!({
         "alg": "PS256", "typ": "JWT", "x5t#S256": "YsG72XeBtbg6a-zB7gRCdIlcLYWqVSg6BB72zpqoe94",
@@ -48,18 +50,18 @@ fn says_what_microsofts_library_says_and_nothing_else() {
     assert_eq!(claims, expected);
 }
 
-#[test]
-fn no_two_assertions_are_the_same() {
+#[tokio::test]
+async fn no_two_assertions_are_the_same() {
     let certificate = signing_certificate(RSA, None).unwrap();
-    let (_, first) = verified(&certificate, &[]);
-    let (_, second) = verified(&certificate, &[]);
+    let (_, first) = verified(&certificate, false).await;
+    let (_, second) = verified(&certificate, false).await;
     assert_ne!(first["jti"], second["jti"]);
 }
 
-#[test]
-fn the_chain_goes_along_leaf_first() {
+#[tokio::test]
+async fn the_chain_goes_along_leaf_first() {
     let certificate = signing_certificate(CHAIN, None).unwrap();
-    let (header, _) = verified(&certificate, certificate.chain());
+    let (header, _) = verified(&certificate, true).await;
     let subjects: Vec<String> = header["x5c"]
         .as_array()
         .unwrap()
@@ -71,4 +73,54 @@ fn the_chain_goes_along_leaf_first() {
         .collect();
     // The file holds them upside down.
     assert_eq!(subjects, ["CN=leaf", "CN=intermediate", "CN=root"]);
+}
+
+#[tokio::test]
+async fn older_servers_get_the_older_algorithm_and_thumbprint() {
+    let certificate = signing_certificate(RSA, None).unwrap();
+    let client = ClientId::new(CLIENT).unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+    let algorithm = Algorithm::Rs256;
+    let assertion = ClientAssertion {
+        client: &client,
+        audience: ENDPOINT,
+        send_x5c: false,
+        algorithm,
+        further: None,
+        now,
+    };
+    let token = assertion.sign(&certificate).await.unwrap();
+    let der = STANDARD.decode(&certificate.chain()[0]).unwrap();
+    let key = DecodingKey::from_rsa_der(
+        &parse_x509_certificate(&der).unwrap().1.public_key().subject_public_key.data,
+    );
+    let mut validation = Validation::new(Jose::RS256);
+    validation.set_audience(&[ENDPOINT]);
+    validation.validate_exp = false;
+    let decoded = jsonwebtoken::decode::<Value>(token.expose(), &key, &validation).unwrap();
+    let sha1 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &der);
+    assert_eq!(decoded.header.x5t, Some(URL_SAFE_NO_PAD.encode(sha1)));
+    assert_eq!(decoded.header.x5t_s256, None);
+}
+
+#[tokio::test]
+async fn what_the_caller_wants_said_is_said_beside() {
+    let certificate = signing_certificate(RSA, None).unwrap();
+    let client = ClientId::new(CLIENT).unwrap();
+    let further =
+        JsonClaims::new(r#"{"client_ip":"192.0.2.7","x":{"y":[1]},"iss":"another","exp":0}"#).unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+    let assertion = ClientAssertion {
+        client: &client,
+        audience: ENDPOINT,
+        send_x5c: false,
+        algorithm: Algorithm::Ps256,
+        further: Some(&further),
+        now,
+    };
+    let token = assertion.sign(&certificate).await.unwrap();
+    let claims = token.expose().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!((&claims["client_ip"], &claims["x"]["y"]), (&json!("192.0.2.7"), &json!([1])));
+    assert_eq!((&claims["iss"], &claims["exp"]), (&json!(CLIENT), &json!(NOW + 600)));
 }

@@ -1,34 +1,75 @@
-//! A certificate with its private key, fit for signing: RSA, long enough, belonging together.
+//! A certificate that can sign: with a private key that lies here (RSA, long enough, belonging to
+//! it), or with one that does not leave its vault.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::{
-    digest::{SHA256, digest},
+    digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest},
+    rand::SystemRandom,
     rsa,
-    signature::KeyPair,
+    signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256},
 };
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use entra_abstractions::Misconfigured;
+use entra_abstractions::{Misconfigured, Secret, TokenError};
 use x509_parser::{
     certificate::X509Certificate, oid_registry::OID_PKCS1_RSAENCRYPTION, prelude::parse_x509_certificate,
     time::ASN1Time,
 };
 
-use super::container::{Container, PrivateKey};
+use super::{
+    aside,
+    container::{Container, PrivateKey},
+    vault::VaultKey,
+};
 
 /// A certificate that can sign. Parsing the key is the expensive part, so it is done once, here.
 pub(crate) struct SigningCertificate {
-    key: rsa::KeyPair,
+    signer: Signer,
     thumbprint: String,
+    sha1_thumbprint: String,
+    sha1_hex: String,
     chain: Vec<String>,
     not_before: ASN1Time,
     not_after: ASN1Time,
 }
 
+/// Where the private key is.
+enum Signer {
+    Here(rsa::KeyPair),
+    Vault(VaultKey),
+}
+
+/// How an assertion is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// What Entra advises. The certificate is named by its SHA-256.
+    Ps256,
+    /// What older servers know: ADFS and dSTS. The certificate is named by its SHA-1.
+    Rs256,
+}
+
+impl Algorithm {
+    /// Its name in a JOSE header, and in Key Vault.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ps256 => "PS256",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
 impl SigningCertificate {
+    /// Reads a PEM or PFX file.
+    pub(super) fn from_content(content: &[u8], password: Option<&Secret>) -> Result<Self, Misconfigured> {
+        Self::from_container(&Container::open(content, password)?)
+    }
+
     /// Picks the key, its certificate and the chain above it out of what a file held.
     pub(super) fn from_container(container: &Container) -> Result<Self, Misconfigured> {
         let certificates = container
@@ -41,8 +82,7 @@ impl SigningCertificate {
                 .hint("the file must hold the certificate beside its private key"));
         }
         if !certificates.iter().any(|(_, certificate)| is_rsa(certificate)) {
-            return Err(Misconfigured::new("the certificate's key is not RSA, and Entra takes no other")
-                .hint("make an RSA certificate of at least 2048 bits"));
+            return Err(not_rsa());
         }
         if container.keys.is_empty() {
             return Err(Misconfigured::new("there is no private key in it")
@@ -56,14 +96,30 @@ impl SigningCertificate {
                 Misconfigured::new("the private key does not belong to the certificate")
                     .hint("export both together again")
             })?;
+        Ok(Self::new(Signer::Here(key), leaf, &certificates))
+    }
+
+    /// A certificate whose key stays where it is.
+    pub(super) fn from_vault(der: &[u8], key: VaultKey) -> Result<Self, Misconfigured> {
+        let leaf = (der, parse(der)?);
+        if !is_rsa(&leaf.1) {
+            return Err(not_rsa());
+        }
+        Ok(Self::new(Signer::Vault(key), &leaf, &[]))
+    }
+
+    fn new(signer: Signer, leaf: &Parsed<'_>, certificates: &[Parsed<'_>]) -> Self {
         let (der, certificate) = leaf;
-        Ok(Self {
-            key,
+        let sha1 = digest(&SHA1_FOR_LEGACY_USE_ONLY, der);
+        Self {
+            signer,
             thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, der)),
-            chain: chain(leaf, &certificates),
+            sha1_thumbprint: URL_SAFE_NO_PAD.encode(sha1),
+            sha1_hex: hex(sha1.as_ref()),
+            chain: chain(leaf, certificates),
             not_before: certificate.validity().not_before,
             not_after: certificate.validity().not_after,
-        })
+        }
     }
 
     /// Refuses a certificate whose time has not come or is over: Entra would refuse it too, but
@@ -83,14 +139,57 @@ impl SigningCertificate {
         Ok(())
     }
 
-    /// The RSA key.
-    pub(crate) fn key(&self) -> &rsa::KeyPair {
-        &self.key
+    /// Signs, where it holds up nobody: RSA computes for about a millisecond.
+    pub(crate) async fn sign(
+        self: &Arc<Self>,
+        algorithm: Algorithm,
+        message: &str,
+    ) -> Result<Vec<u8>, TokenError> {
+        match &self.signer {
+            Signer::Vault(key) => key.sign(algorithm, digest(&SHA256, message.as_bytes()).as_ref()).await,
+            Signer::Here(_) => {
+                let (this, message) = (Arc::clone(self), message.to_owned());
+                Ok(aside(move || this.sign_here(algorithm, message.as_bytes())).await?)
+            }
+        }
+    }
+
+    fn sign_here(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Misconfigured> {
+        let Signer::Here(key) = &self.signer else { return Ok(Vec::new()) };
+        let padding = match algorithm {
+            Algorithm::Ps256 => &RSA_PSS_SHA256,
+            Algorithm::Rs256 => &RSA_PKCS1_SHA256,
+        };
+        let mut signature = vec![0; key.public_modulus_len()];
+        key.sign(padding, &SystemRandom::new(), message, &mut signature)
+            .map_err(|error| Misconfigured::new("the private key cannot sign").with_source(error))?;
+        Ok(signature)
     }
 
     /// The SHA-256 of the certificate, as `x5t#S256` has it.
     pub(crate) fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The SHA-1 of the certificate, as `x5t` has it. It finds the certificate and protects nothing.
+    pub(crate) fn sha1_thumbprint(&self) -> &str {
+        &self.sha1_thumbprint
+    }
+
+    /// The SHA-1 of the certificate, as portals show it.
+    pub(super) fn sha1_hex(&self) -> &str {
+        &self.sha1_hex
+    }
+
+    /// Until when the certificate is valid.
+    pub(super) fn expires_at(&self) -> SystemTime {
+        let seconds = u64::try_from(self.not_after.timestamp()).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// Since when it is valid, in seconds: what is newer came later.
+    pub(super) fn not_before(&self) -> i64 {
+        self.not_before.timestamp()
     }
 
     /// The certificate and those above it, as `x5c` has them.
@@ -110,6 +209,21 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, Misconfigured> {
 
 fn is_rsa(certificate: &X509Certificate<'_>) -> bool {
     certificate.public_key().algorithm.algorithm == OID_PKCS1_RSAENCRYPTION
+}
+
+fn not_rsa() -> Misconfigured {
+    Misconfigured::new("the certificate's key is not RSA, and Entra takes no other")
+        .hint("make an RSA certificate of at least 2048 bits")
+}
+
+/// Bytes as upper-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(nibble), 16).map(|digit| digit.to_ascii_uppercase()));
+        }
+        text
+    })
 }
 
 fn key_pair(key: &PrivateKey) -> Result<rsa::KeyPair, Misconfigured> {

@@ -1,12 +1,14 @@
 //! The credentials as they were written: which kind, with which values, and where that stands.
-//! Reading them touches no file; what cannot be used whatever the files hold is refused here.
+
+mod read;
 
 use std::{path::PathBuf, sync::Arc};
 
-use entra_abstractions::{
-    Faults, Misconfigured, ProvideAssertion, Secret, Section,
-    section::{is_placeholder, known, nearest},
-};
+use entra_abstractions::{AcquireToken, Misconfigured, ProvideAssertion, ProviderSettings, Secret};
+
+use super::{certificate::Algorithm, store::Wanted};
+
+pub(crate) use read::{placeholder, vault_name};
 
 /// One way for the application to prove itself, and where it was configured.
 #[derive(Debug, Clone)]
@@ -29,158 +31,106 @@ pub(crate) enum CredentialSource {
         value: Secret,
         password: Option<Secret>,
     },
+    /// A certificate in a store such as `CurrentUser/My`.
+    CertificateStore {
+        path: Option<String>,
+        find: Find,
+        password: Option<Secret>,
+    },
+    Vault(VaultSource),
     /// A file with a signed assertion; without a path, the one that `AZURE_FEDERATED_TOKEN_FILE`
     /// names.
     AssertionFile {
         path: Option<PathBuf>,
     },
+    /// The token of a managed identity: of the one with this client id, or of the system's.
+    ManagedIdentity {
+        client_id: Option<String>,
+        audience: Option<String>,
+        authority: Option<String>,
+    },
+    /// The token of another application.
+    Acquirer(Arc<dyn AcquireToken>),
+    /// The service connection of an Azure pipeline.
+    Pipelines {
+        service_connection: String,
+    },
     /// The user's own provider, by the name under which it is given to the acquirer.
-    NamedProvider(String),
+    NamedProvider {
+        name: String,
+        settings: ProviderSettings,
+        audience: Option<String>,
+    },
     /// The user's own provider itself.
     Provider(Arc<dyn ProvideAssertion>),
+}
+
+/// By what a certificate is found in its store, as written.
+#[derive(Debug, Clone)]
+pub(crate) enum Find {
+    Thumbprint(String),
+    DistinguishedName(String),
+    SubjectName(String),
+}
+
+/// A certificate in a key vault.
+#[derive(Debug, Clone)]
+pub(crate) struct VaultSource {
+    pub(crate) url: String,
+    pub(crate) name: String,
+    /// The client id of the managed identity that opens the vault.
+    pub(crate) managed_identity: Option<String>,
+    /// Whether the key stays in the vault even where it could leave.
+    pub(crate) always_signs: bool,
+    pub(crate) algorithm: Option<Algorithm>,
+    /// Whom the assertion is for, where it is not the token endpoint.
+    pub(crate) audience: Option<String>,
+}
+
+impl Find {
+    /// What is looked for.
+    pub(crate) fn wanted(&self) -> Result<Wanted, Misconfigured> {
+        match self {
+            Self::Thumbprint(written) => Wanted::thumbprint(written),
+            Self::DistinguishedName(written) => Wanted::distinguished_name(written),
+            Self::SubjectName(written) => Ok(Wanted::subject_name(written)),
+        }
+    }
+
+    /// The value as written.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Thumbprint(text) | Self::DistinguishedName(text) | Self::SubjectName(text) => text,
+        }
+    }
+}
+
+impl CredentialSource {
+    /// Its name as a `SourceType`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "ClientSecret",
+            Self::CertificateFile { .. } => "Path",
+            Self::CertificateEncoded { .. } => "Base64Encoded",
+            Self::CertificateStore { find: Find::Thumbprint(_), .. } => "StoreWithThumbprint",
+            Self::CertificateStore { find: Find::DistinguishedName(_), .. } => "StoreWithDistinguishedName",
+            Self::CertificateStore { find: Find::SubjectName(_), .. } => "StoreWithSubjectName",
+            Self::Vault(vault) if vault.always_signs => "SignedAssertionFromVault",
+            Self::Vault(_) => "KeyVault",
+            Self::AssertionFile { .. } => "SignedAssertionFilePath",
+            Self::ManagedIdentity { .. } => "SignedAssertionFromManagedIdentity",
+            Self::Acquirer(_) | Self::Pipelines { .. } | Self::NamedProvider { .. } | Self::Provider(_) => {
+                "CustomSignedAssertion"
+            }
+        }
+    }
 }
 
 impl CredentialDescription {
     pub(crate) fn new(at: impl Into<Arc<str>>, source: CredentialSource) -> Self {
         Self { at: at.into(), source }
     }
-
-    /// Reads `ClientCredentials` of an application's section, or the older keys where that list is
-    /// empty.
-    pub(crate) fn all_from_section(section: &Section, faults: &mut Faults) -> Vec<Self> {
-        let entries = section.list("ClientCredentials", faults);
-        if !entries.is_empty() {
-            return entries.iter().filter_map(|entry| Self::from_entry(entry, faults)).collect();
-        }
-        refuse_managed_identity(&section.section("ClientCredentialsUsingManagedIdentity"), faults);
-        // Unlike .NET: these are understood wherever they stand, not in web apps only.
-        let certificates = section.list("ClientCertificates", faults);
-        let mut credentials: Vec<Self> =
-            certificates.iter().filter_map(|entry| Self::from_entry(entry, faults)).collect();
-        if let Some(secret) = given(section, "ClientSecret", faults) {
-            credentials
-                .push(Self::new(section.path_of("ClientSecret"), CredentialSource::Secret(secret.into())));
-        }
-        credentials
-    }
-
-    fn from_entry(entry: &Section, faults: &mut Faults) -> Option<Self> {
-        entry.check_keys(known::CREDENTIAL, faults);
-        if entry.flag("Skip", faults) == Some(true) {
-            return None;
-        }
-        let source_type = source_type(entry, faults)?;
-        refuse_bound(entry, source_type, faults);
-        let password = |faults: &mut Faults| entry.text("CertificatePassword", faults).map(Secret::from);
-        let source = match source_type {
-            "ClientSecret" => CredentialSource::Secret(required(entry, "ClientSecret", faults)?.into()),
-            "Path" => CredentialSource::CertificateFile {
-                path: required(entry, "CertificateDiskPath", faults)?.into(),
-                password: password(faults),
-            },
-            "Base64Encoded" => CredentialSource::CertificateEncoded {
-                value: required(entry, "Base64EncodedValue", faults)?.into(),
-                password: password(faults),
-            },
-            "SignedAssertionFilePath" => CredentialSource::AssertionFile {
-                path: given(entry, "SignedAssertionFileDiskPath", faults).map(PathBuf::from),
-            },
-            // CustomSignedAssertionProviderData is for the provider's maker, who can read it here.
-            "CustomSignedAssertion" => {
-                CredentialSource::NamedProvider(required(entry, "CustomSignedAssertionProviderName", faults)?)
-            }
-            other => {
-                faults.add(no_loader(other).at(entry.path_of("SourceType")));
-                return None;
-            }
-        };
-        Some(Self::new(entry.path(), source))
-    }
 }
 
-/// Every source of Microsoft.Identity.Web. The position is its number there, which may be written
-/// in place of the name.
-const SOURCE_TYPES: &[&str] = &[
-    "Certificate",
-    "KeyVault",
-    "Base64Encoded",
-    "Path",
-    "StoreWithThumbprint",
-    "StoreWithDistinguishedName",
-    "ClientSecret",
-    "SignedAssertionFromManagedIdentity",
-    "SignedAssertionFilePath",
-    "SignedAssertionFromVault",
-    "AutoDecryptKeys",
-    "CustomSignedAssertion",
-    "ManagedCertificate",
-    "StoreWithSubjectName",
-];
-
-const LOADED: &str = "ClientSecret, Path, Base64Encoded, SignedAssertionFilePath or CustomSignedAssertion";
-
-fn source_type(entry: &Section, faults: &mut Faults) -> Option<&'static str> {
-    let at = entry.path_of("SourceType");
-    let Some(written) = entry.text("SourceType", faults) else {
-        faults.add(Misconfigured::new("missing").at(at).hint(format!("one of {LOADED}")));
-        return None;
-    };
-    let written = written.trim();
-    let by_number = || SOURCE_TYPES.get(written.parse::<usize>().ok()?);
-    let found = SOURCE_TYPES.iter().find(|name| name.eq_ignore_ascii_case(written)).or_else(by_number);
-    if found.is_none() {
-        let fault = Misconfigured::new(format!("unknown source {written:?}")).at(at);
-        faults.add(match nearest(written, SOURCE_TYPES) {
-            Some(name) => fault.hint(format!("did you mean {name}?")),
-            None => fault.hint(format!("one of {LOADED}")),
-        });
-    }
-    found.copied()
-}
-
-fn no_loader(source_type: &str) -> Misconfigured {
-    Misconfigured::new(format!("no loader for source {source_type} yet")).hint(format!("use {LOADED}"))
-}
-
-fn refuse_managed_identity(section: &Section, faults: &mut Faults) {
-    if section.flag("IsEnabled", faults) == Some(true) {
-        faults.add(no_loader("SignedAssertionFromManagedIdentity").at(section.path()));
-    }
-}
-
-/// A bound credential proves itself in the TLS handshake; sending a plain one instead would quietly
-/// prove less. A secret cannot be bound, so there the key says nothing.
-fn refuse_bound(entry: &Section, source_type: &str, faults: &mut Faults) {
-    if entry.flag("UseBoundCredential", faults) == Some(true) && source_type != "ClientSecret" {
-        faults.add(
-            Misconfigured::new("bound credentials are not supported yet")
-                .at(entry.path_of("UseBoundCredential"))
-                .hint("remove it to prove the application by a signed assertion"),
-        );
-    }
-}
-
-fn required(entry: &Section, key: &str, faults: &mut Faults) -> Option<String> {
-    let value = given(entry, key, faults);
-    // A placeholder has been told already.
-    if value.is_none() && entry.text(key, &mut Faults::default()).is_none() {
-        faults.add(Misconfigured::new("missing").at(entry.path_of(key)).hint("this source needs it"));
-    }
-    value
-}
-
-/// A text that is not one of the documents' placeholders; the fault does not show it.
-fn given(entry: &Section, key: &str, faults: &mut Faults) -> Option<String> {
-    let value = entry.text(key, faults)?;
-    if is_placeholder(&value) {
-        faults.add(placeholder().at(entry.path_of(key)));
-        return None;
-    }
-    Some(value)
-}
-
-pub(crate) fn placeholder() -> Misconfigured {
-    Misconfigured::new("a placeholder, not the real value").hint(
-        "put in the real one, from the environment or a secret store rather than a file in the repository",
-    )
-}
+/// The provider that is always there: the Azure pipeline that runs the program.
+pub(super) const PIPELINES: &str = "AzurePipelines";

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Mutex,
     time::{Duration, SystemTime},
 };
@@ -10,11 +10,12 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_abstractions::{
-    ClientId, CorrelationId, Exchange, SignedAssertion, Unavailable,
+    AcquireToken, Authority, ClientId, Clock, Cloud, CorrelationId, Environment, Exchange, HttpSettings,
+    Secret, SignedAssertion, TenantId, Unavailable,
     testing::{ManualClock, assert_no_secrets},
 };
 
-use super::*;
+use super::{proof::JWT_BEARER, ready::FEDERATED_TOKEN_FILE, *};
 
 const SECRET: &str = "s3cret?%G&=";
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrOHMifQ.c2ln";
@@ -40,6 +41,43 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_083_200)))
 }
 
+struct Nobody;
+
+impl FindAcquirers for Nobody {
+    fn managed_identity(&self, _: Option<&str>) -> Result<Arc<dyn AcquireToken>, Misconfigured> {
+        Err(Misconfigured::new("there is none here"))
+    }
+
+    fn application(&self, _: &str) -> Result<(Arc<dyn AcquireToken>, Option<String>), Misconfigured> {
+        Err(Misconfigured::new("there is none here"))
+    }
+}
+
+/// What surrounds credentials: nothing but these variables and providers.
+fn ready(
+    descriptions: &[CredentialDescription],
+    providers: &[(String, Arc<dyn ProvideAssertion>)],
+    environment: &Environment,
+    clock: Arc<ManualClock>,
+) -> Result<CredentialChain, Misconfigured> {
+    let clock: Arc<dyn Clock> = clock;
+    let http = crate::http::build(
+        &HttpSettings::default(),
+        &Authority::new("http://localhost", TenantId::new("contoso.example")?)?,
+    )?;
+    let surroundings = Surroundings {
+        providers,
+        others: &Nobody,
+        vault_tokens: None,
+        cloud: Cloud::Public,
+        manner: Manner { algorithm: Algorithm::Ps256, reusable: true, send_x5c: false },
+        http: &http,
+        environment,
+        clock: &clock,
+    };
+    CredentialChain::new(descriptions, &surroundings)
+}
+
 fn chain_at(clock: Arc<ManualClock>, sources: impl IntoIterator<Item = CredentialSource>) -> CredentialChain {
     let descriptions: Vec<CredentialDescription> = sources
         .into_iter()
@@ -48,7 +86,7 @@ fn chain_at(clock: Arc<ManualClock>, sources: impl IntoIterator<Item = Credentia
             CredentialDescription::new(format!("AzureAd.ClientCredentials[{index}]"), source)
         })
         .collect();
-    CredentialChain::new(&descriptions, &[], false, &Environment::empty(), clock).unwrap()
+    ready(&descriptions, &[], &Environment::empty(), clock).unwrap()
 }
 
 fn chain(sources: impl IntoIterator<Item = CredentialSource>) -> CredentialChain {
@@ -225,7 +263,7 @@ async fn an_assertion_file_is_read_each_time() {
     let path = directory.path().join("token");
     let environment = Environment::from_pairs([(FEDERATED_TOKEN_FILE, path.to_str().unwrap())]);
     let description = CredentialDescription::new("x", CredentialSource::AssertionFile { path: None });
-    let chain = CredentialChain::new(&[description], &[], false, &environment, clock()).unwrap();
+    let chain = ready(&[description], &[], &environment, clock()).unwrap();
     // The same length, within one tick of the file's time.
     for token in [JWT.to_owned(), JWT.replace("c2ln", "c2lo")] {
         fs::write(&path, format!("{token}\n")).unwrap();
@@ -289,19 +327,24 @@ async fn a_failure_that_passes_by_itself_is_told_as_such() {
 fn an_unknown_provider_is_refused_with_the_known_names() {
     let description = CredentialDescription::new(
         "AzureAd.ClientCredentials[0]",
-        CredentialSource::NamedProvider("Vualt".into()),
+        CredentialSource::NamedProvider {
+            name: "Vualt".into(),
+            settings: ProviderSettings::default(),
+            audience: None,
+        },
     );
     let check = |names: &[&str]| {
         let providers: Vec<(String, Arc<dyn ProvideAssertion>)> =
             names.iter().map(|name| ((*name).to_owned(), Scripted::new([]) as _)).collect();
         let descriptions = [description.clone()];
-        CredentialChain::new(&descriptions, &providers, false, &Environment::empty(), clock())
-            .unwrap_err()
-            .to_string()
+        ready(&descriptions, &providers, &Environment::empty(), clock()).unwrap_err().to_string()
     };
     let expected = r#"AzureAd.ClientCredentials[0]: there is no assertion provider "Vualt""#;
     assert_eq!(check(&["Vault", "Pipeline"]), format!("{expected} (did you mean Vault?)"));
-    assert_eq!(check(&["Pipeline", "Zone"]), format!("{expected} (there is Pipeline, Zone)"));
+    assert_eq!(
+        check(&["Pipeline", "Zone"]),
+        format!("{expected} (there is Pipeline, Zone, OidcIdpSignedAssertion, AzurePipelines)")
+    );
     assert!(check(&[]).contains("assertion_provider(name, provider)"));
 }
 

@@ -1,5 +1,5 @@
 //! What Entra's error numbers mean: cause, next step, owner, all in one table. They explain; what the
-//! program does is decided by `error`, `suberror` and the status, as Microsoft advises, with the two
+//! program does is decided by `error`, `suberror` and the status, as Microsoft advises, with the
 //! exceptions here.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
@@ -18,6 +18,12 @@ pub(crate) const ASSERTION_ENDED: u32 = 500_133;
 
 /// Numbers that a wrong clock brings about: how far it is off is worth telling.
 pub(super) const OF_TIME: [u32; 5] = [50013, 50027, 500_133, 700_024, 1_000_502];
+
+/// The certificate or assertion itself is refused: its signature, its time range, or that it was
+/// revoked. Numbers that decide, because `invalid_client` says the same of a secret, which no other
+/// credential may stand in for unasked.
+pub(crate) const CERTIFICATE_REFUSED: [u32; 6] =
+    [700_024, 700_027, 1_000_502, 7_000_214, 7_000_274, 7_000_277];
 
 /// The row of the first number that is known.
 pub(crate) fn diagnose(numbers: &[u32]) -> Option<Diagnosis> {

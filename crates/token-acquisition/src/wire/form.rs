@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use entra_abstractions::Secret;
 
 /// The fields of a token request, in order; a field that is set again is replaced.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Form {
     fields: Vec<(Cow<'static, str>, Secret)>,
 }
@@ -23,6 +23,14 @@ impl Form {
         }
     }
 
+    /// This form with further fields.
+    pub(crate) fn with<'a>(&self, fields: impl Iterator<Item = (&'static str, &'a Secret)>) -> Self {
+        let mut form = self.clone();
+        fields.for_each(|(name, value)| form.set_secret(name, value));
+        form
+    }
+
+    /// The body.
     pub(crate) fn encode(&self) -> Secret {
         let mut encoded = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.fields {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Form, Granted, Post, response::Answer};
-use crate::fuzzing::spelled;
+use crate::{credential::proof_by_secret, fuzzing::spelled};
 
 /// Only a success grants; what was granted can be written and read again; an error is one line of
 /// bounded length, and repeats no token and no free text of the answer.
@@ -112,6 +112,7 @@ fn post<'a>(client: &'a ClientId, scopes: &'a Scopes, url: Url, for_user: bool) 
         grant: "test",
         url,
         form: Form::default(),
+        proof: proof_by_secret("AzureAd.ClientSecret", "s3cret?%G&="),
         client,
         scopes,
         scheme: &Scheme::Bearer,

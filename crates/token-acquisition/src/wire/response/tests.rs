@@ -4,7 +4,7 @@ use entra_abstractions::{ClientId, CorrelationId, Scheme, Scopes};
 use url::Url;
 
 use super::*;
-use crate::wire::Form;
+use crate::{credential::proof_by_secret, wire::Form};
 
 fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> {
     let scopes = Scopes::try_from("User.Read").unwrap();
@@ -13,6 +13,7 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
         grant: "test",
         url: Url::parse("https://login.example/t").unwrap(),
         form: Form::default(),
+        proof: proof_by_secret("AzureAd.ClientCredentials[0]", "s3cret?%G&="),
         client: &client,
         scopes: &scopes,
         scheme: &Scheme::Bearer,

@@ -1,0 +1,63 @@
+//! The proofs of one exchange: the first, and those that may still help after Entra refused it.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use entra_abstractions::{AssertionContext, Exchange, TokenError};
+
+use super::{CredentialChain, Proof};
+use crate::{telemetry, wire::CERTIFICATE_REFUSED};
+
+/// Each credential is tried once, and once more where it was loaded again.
+pub(crate) struct Attempts<'a> {
+    chain: &'a CredentialChain,
+    context: &'a AssertionContext,
+    now: SystemTime,
+    again: BTreeSet<usize>,
+    refused: BTreeSet<usize>,
+}
+
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(chain: &'a CredentialChain, context: &'a AssertionContext, now: SystemTime) -> Self {
+        Self { chain, context, now, again: BTreeSet::new(), refused: BTreeSet::new() }
+    }
+
+    /// Proves the application: with the credential that did so last, else with the first usable one.
+    ///
+    /// # Errors
+    /// As [`CredentialChain::prove`].
+    pub(crate) async fn first(&self) -> Result<Proof, TokenError> {
+        self.chain.prove(self.context).await
+    }
+
+    /// What to try after an error: nothing, unless Entra refused the certificate or assertion itself.
+    /// Then the same credential once more, freshly loaded; then the others.
+    pub(crate) async fn next(&mut self, proof: &Proof, error: &TokenError) -> Option<Proof> {
+        if error.is_unavailable() {
+            return None;
+        }
+        let link = self.chain.link(proof.link)?;
+        link.means.forget(self.context);
+        if !is_of_the_certificate(error) {
+            return None;
+        }
+        link.refused(error);
+        if self.again.insert(proof.link)
+            && let Some(next) = link.prove_again(self.context, proof, self.now).await
+        {
+            telemetry::refused(error, &link.at, &link.at);
+            return Some(next.of_link(proof.link));
+        }
+        self.refused.insert(proof.link);
+        let next = self.chain.prove_by_others(self.context, &self.refused).await?;
+        telemetry::refused(error, &link.at, &next.at);
+        Some(next)
+    }
+}
+
+fn is_of_the_certificate(error: &TokenError) -> bool {
+    let refuses = |exchange: &Exchange| {
+        exchange.error() == Some("invalid_client")
+            && exchange.aadsts().iter().any(|number| CERTIFICATE_REFUSED.contains(number))
+    };
+    error.exchange().is_some_and(refuses)
+}

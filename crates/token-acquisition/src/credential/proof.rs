@@ -1,0 +1,68 @@
+//! The proof of the application for one request.
+
+use std::sync::Arc;
+
+use entra_abstractions::Secret;
+
+/// The form fields that prove the application, and where they come from.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// Its credential's place in the configuration.
+    pub(super) at: Arc<str>,
+    /// Which one of the chain that is.
+    pub(super) link: usize,
+    fields: Vec<Field>,
+    thumbprint: Option<String>,
+}
+
+type Field = (&'static str, Secret);
+
+impl Proof {
+    pub(super) fn by_secret(at: &Arc<str>, secret: &Secret) -> Self {
+        Self::of(at, vec![("client_secret", secret.clone())])
+    }
+
+    pub(super) fn by_assertion(at: &Arc<str>, assertion: Secret) -> Self {
+        Self::of(at, vec![("client_assertion_type", JWT_BEARER.into()), ("client_assertion", assertion)])
+    }
+
+    fn of(at: &Arc<str>, fields: Vec<Field>) -> Self {
+        Self { at: Arc::clone(at), link: 0, fields, thumbprint: None }
+    }
+
+    pub(super) fn of_link(self, link: usize) -> Self {
+        Self { link, ..self }
+    }
+
+    /// With the certificate that signed.
+    pub(super) fn with_thumbprint(self, thumbprint: String) -> Self {
+        Self { thumbprint: Some(thumbprint), ..self }
+    }
+
+    pub(super) fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref()
+    }
+
+    pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+
+    /// Where its credential is configured.
+    pub(crate) fn credential(&self) -> &Arc<str> {
+        &self.at
+    }
+
+    /// The form fields that carry it.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        self.fields.iter().map(|(name, value)| (*name, value))
+    }
+}
+
+/// RFC 7523 section 2.2.
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// For tests of what is sent beside it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn proof_by_secret(at: &str, secret: &str) -> Proof {
+    Proof::by_secret(&at.into(), &secret.into())
+}
