@@ -132,8 +132,8 @@ struct Interaction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LostSession {
-    /// Nothing is kept under its key: it never began, was ended, was not used for too long, or was
-    /// kept by a process that is no more and shared no store.
+    /// Nothing is kept under its key: it never began, was ended, was refused before, was not used for
+    /// too long, or was kept by a process that is no more and shared no store.
     NotKept,
     /// What was kept is over: Entra refused the user's refresh token, as it has expired or was
     /// revoked.

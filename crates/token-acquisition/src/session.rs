@@ -258,10 +258,10 @@ fn away(engine: &TokenAcquirer, plan: &Plan, error: StoreError) -> TokenError {
 
 fn not_kept(engine: &TokenAcquirer, plan: &Plan) -> TokenError {
     let explanation = if engine.sessions().is_shared {
-        "nothing is kept under this session key: no session began by it, or it was ended, or not used for 90 days"
+        "nothing is kept under this session key: no session began by it, or it was ended, refused, or not used for 90 days"
     } else {
-        "nothing is kept under this session key: no session began by it in this process, whose memory is all there \
-         is without a shared store, or it was ended"
+        "nothing is kept under this session key: no session began by it in this process, whose memory is all there is \
+         without a shared store, or it was ended or refused"
     };
     let exchange = exchange(engine, plan, RefreshToken::NAME).with_explanation(Some(explanation));
     InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())

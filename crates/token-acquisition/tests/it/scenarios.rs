@@ -57,6 +57,19 @@ stories! {
     refresh_token_taken_over
     renewed_certificate_with_send_x5c
     renewed_certificate_without_send_x5c
+    session_a_hundred_workers
+    session_aging_through_an_outage
+    session_asked_for_claims
+    session_consent_missing_for_one_api
+    session_ended
+    session_in_memory_lost_by_a_restart
+    session_never_begun
+    session_of_another_user_refused
+    session_outlives_the_callers_token
+    session_over_a_restart
+    session_revoked
+    session_store_away
+    session_unused_too_long
     sign_in_consent_missing_for_one_api
     sign_in_session_revoked
     sign_in_then_refresh
