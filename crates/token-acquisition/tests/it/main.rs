@@ -17,6 +17,8 @@ mod grants;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod managed_identity;
+#[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod requests;
