@@ -22,6 +22,7 @@ use crate::{
     endpoint::Endpoint,
     fetch::{Purpose, fetch},
     flight::{Boarded, Destination, Flights},
+    grant::Grant,
     handle::TokenHandle,
     managed_identity::Platform,
     plan::{Plan, key_of},
@@ -308,11 +309,11 @@ impl TokenAcquirer {
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let (grant, id) = (plan.grant.name(), plan.correlation_id);
         let key = plan.key.clone();
-        let host = self.application().authority_host();
-        let span = telemetry::acquiring(&key.as_ref(), grant, host, id, purpose == Purpose::Refresh);
+        let host = self.host_asked(&plan.grant).to_owned();
+        let span = telemetry::acquiring(&key.as_ref(), grant, &host, id, purpose == Purpose::Refresh);
         let flight = async move {
             let shared = Arc::clone(&self.0.shared);
-            let exchange = Exchange::new(grant, shared.application.authority_host())
+            let exchange = Exchange::new(grant, host)
                 .with_client(self.0.identity.client.clone())
                 .with_correlation_id(id);
             let result = match timeout(shared.deadline, fetch(self, plan, purpose)).await {
@@ -323,6 +324,14 @@ impl TokenAcquirer {
             result
         };
         flight.instrument(span)
+    }
+
+    /// Who is asked, as far as it is known before.
+    fn host_asked(&self, grant: &Grant) -> &str {
+        match grant {
+            Grant::ManagedIdentity(_) => "managed identity",
+            _ => self.application().authority_host(),
+        }
     }
 
     /// Starts a flight that nobody need wait for. Without a runtime there is nothing to start it on;

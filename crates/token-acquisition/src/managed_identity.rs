@@ -20,9 +20,9 @@ mod source;
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use entra_abstractions::{
-    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Subject, TokenError, TokenRequest,
+    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Place, Scheme, Subject, TokenError, TokenHash,
+    TokenRequest,
 };
 
 use crate::{
@@ -124,21 +124,63 @@ impl fmt::Debug for ManagedIdentity {
     }
 }
 
+/// Refuses what no host can be asked for: it knows resources, each for itself, and nothing else of
+/// what Entra knows. Its tenant is its own, whatever a request names.
+///
+/// The request is taken apart whole, so that a new field does not compile until somebody has decided.
+pub(crate) fn check(request: &TokenRequest) -> Result<(), Misconfigured> {
+    let TokenRequest {
+        scopes,
+        subject: _,
+        scheme,
+        tenant: _,
+        fmi_path,
+        parameters,
+        claims: _,
+        client_claims,
+        force_refresh: _,
+        replaces: _,
+        correlation_id: _,
+        refused: _,
+    } = request;
+    if scopes.iter().len() > 1 {
+        return Err(Misconfigured::new("a managed identity asks for one resource at a time")
+            .hint("make one request for each resource, with its /.default"));
+    }
+    let by_application = |what: &str| {
+        Err(Misconfigured::new(format!("a managed identity has no {what}"))
+            .hint("ask as an application that proves itself by the managed identity"))
+    };
+    if fmi_path.is_some() {
+        return by_application("fmi path");
+    }
+    if client_claims.is_some() {
+        return by_application("claims of its own");
+    }
+    if *scheme != Scheme::Bearer {
+        return by_application("tokens that are bound to a key");
+    }
+    if parameters.iter().any(|parameter| parameter.place() == Place::Body) {
+        return Err(Misconfigured::new("a managed identity's request has no body for parameters")
+            .hint("give them a place in the query"));
+    }
+    Ok(())
+}
+
 /// Fetches what was planned. Where claims are asked for, the token at hand is the one that an API
-/// refused.
+/// refused, unless the request says which.
 pub(crate) async fn grant(
     engine: &TokenAcquirer,
     plan: &Plan,
     id: &ManagedIdentityId,
 ) -> Result<Granted, TokenError> {
-    let refused = plan.claims.as_ref().map(|_| engine.cache().get(&plan.key.as_ref()));
-    let revoked = match refused {
-        Some(Cached::Fresh(token) | Cached::Aging(token, _) | Cached::Last(token, _)) => {
-            let sha256 = digest::digest(&digest::SHA256, token.secret().expose().as_bytes());
-            Some(hex(sha256.as_ref()))
+    let at_hand = || match engine.cache().get(&plan.key.as_ref()) {
+        Cached::Fresh(token) | Cached::Aging(token, _) | Cached::Last(token, _) => {
+            Some(TokenHash::of(token.secret()))
         }
-        Some(Cached::Missing) | None => None,
+        Cached::Missing => None,
     };
+    let revoked = plan.replaces.or_else(|| plan.claims.as_ref().and_then(|_| at_hand()));
     let ask = Ask {
         id,
         scopes: &plan.scopes,
@@ -148,24 +190,4 @@ pub(crate) async fn grant(
         correlation_id: plan.correlation_id,
     };
     telemetry::timed(NAME, "managed identity", engine.platform().token(&ask)).await
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_named_by_its_hash() {
-        // The example of Microsoft's description of token revocation.
-        let sha256 = digest::digest(&digest::SHA256, b"test_token");
-        assert_eq!(hex(sha256.as_ref()), "cc0af97287543b65da2c7e1476426021826cab166f1e063ed012b855ff819656");
-    }
 }

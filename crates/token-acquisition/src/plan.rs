@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Place, Scheme, Scopes,
-    Subject, TenantId, TokenHash, TokenRequest, User,
+    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Scheme, Scopes, Subject,
+    TenantId, TokenHash, TokenRequest, User,
 };
 
 use crate::{
     cache::{Identity, Key, KeyRef, OwnerRef},
     grant::Grant,
+    managed_identity,
 };
 
 /// Everything that a flight needs to fetch one token: owned, so that it outlives its caller.
@@ -146,7 +147,7 @@ impl Plan {
             check_app_scopes(&request.scopes)?;
         }
         if matches!(grant, Grant::ManagedIdentity(_)) {
-            check_managed_identity(request)?;
+            managed_identity::check(request)?;
         }
         Ok(Self {
             key: key.to_key(),
@@ -181,25 +182,6 @@ fn check_app_scopes(scopes: &Scopes) -> Result<(), Misconfigured> {
     if scopes.iter().len() > 1 {
         return Err(Misconfigured::new("the scopes belong to several resources; a token is for one")
             .hint("make one request for each resource"));
-    }
-    Ok(())
-}
-
-/// A host knows resources, each for itself, and nothing else that could be asked of Entra. Its
-/// tenant is its own, whatever a request names.
-fn check_managed_identity(request: &TokenRequest) -> Result<(), Misconfigured> {
-    let TokenRequest { scopes, fmi_path, parameters, .. } = request;
-    if scopes.iter().len() > 1 {
-        return Err(Misconfigured::new("a managed identity asks for one resource at a time")
-            .hint("make one request for each resource, with its /.default"));
-    }
-    if fmi_path.is_some() {
-        return Err(Misconfigured::new("a managed identity has no fmi path")
-            .hint("ask as an application that proves itself by the managed identity"));
-    }
-    if parameters.iter().any(|parameter| parameter.place() == Place::Body) {
-        return Err(Misconfigured::new("a managed identity's request has no body for parameters")
-            .hint("give them a place in the query"));
     }
     Ok(())
 }

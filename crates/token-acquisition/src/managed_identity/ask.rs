@@ -1,6 +1,8 @@
 //! What a source is asked for, and the request that a source makes of it.
 
-use entra_abstractions::{CorrelationId, ManagedIdentityId, Misconfigured, Parameter, Scopes, Secret};
+use entra_abstractions::{
+    CorrelationId, ManagedIdentityId, Misconfigured, Parameter, Scopes, Secret, TokenHash,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
@@ -14,8 +16,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) parameters: &'a [Parameter],
     /// What the program can do, such as `cp1`.
     pub(crate) capabilities: &'a [String],
-    /// The SHA-256 of the token that an API refused with claims, in hexadecimal.
-    pub(crate) revoked: Option<String>,
+    /// The token that an API refused.
+    pub(crate) revoked: Option<TokenHash>,
     pub(crate) correlation_id: CorrelationId,
 }
 

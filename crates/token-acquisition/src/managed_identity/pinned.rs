@@ -34,9 +34,16 @@ impl Thumbprint {
 
     fn is_of(&self, certificate: &CertificateDer<'_>) -> bool {
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
-        constant_time::verify_slices_are_equal(super::hex(sha1.as_ref()).as_bytes(), self.0.as_bytes())
-            .is_ok()
+        constant_time::verify_slices_are_equal(hex(sha1.as_ref()).as_bytes(), self.0.as_bytes()).is_ok()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[derive(Debug)]

@@ -56,8 +56,8 @@ impl ServiceFabric {
         if !ask.capabilities.is_empty() {
             request.query("xms_cc", &ask.capabilities.join(","));
         }
-        if let Some(sha256) = &ask.revoked {
-            request.query("token_sha256_to_refresh", sha256);
+        if let Some(refused) = &ask.revoked {
+            request.query("token_sha256_to_refresh", &refused.to_string());
         }
         request.secret("secret", &self.secret).map_err(|fault| fault.at("IDENTITY_HEADER"))?;
         Ok(request)
@@ -66,7 +66,7 @@ impl ServiceFabric {
 
 #[cfg(test)]
 mod tests {
-    use entra_abstractions::Scopes;
+    use entra_abstractions::{Scopes, TokenHash};
 
     use super::{super::ask::tests::ask, *};
 
@@ -80,13 +80,16 @@ mod tests {
         let fabric = ServiceFabric::from_environment(&environment).unwrap().unwrap();
         let scopes = Scopes::try_from("https://vault.azure.net/.default").unwrap();
         let id = ManagedIdentityId::object_id("o-1").unwrap();
+        // The example of Microsoft's description of token revocation.
+        let revoked = TokenHash::of(&Secret::new("test_token"));
         let capabilities = ["cp1".to_owned(), "cp2".to_owned()];
-        let ask = Ask { capabilities: &capabilities, revoked: Some("ab12".into()), ..ask(&id, &scopes) };
+        let ask = Ask { capabilities: &capabilities, revoked: Some(revoked), ..ask(&id, &scopes) };
         let request = fabric.request(&ask).unwrap();
         assert_eq!(
             request.url.query().unwrap(),
             "api-version=2020-05-01&resource=https%3A%2F%2Fvault.azure.net&principalId=o-1\
-             &xms_cc=cp1%2Ccp2&token_sha256_to_refresh=ab12"
+             &xms_cc=cp1%2Ccp2\
+             &token_sha256_to_refresh=cc0af97287543b65da2c7e1476426021826cab166f1e063ed012b855ff819656"
         );
         assert_eq!(request.headers["secret"], "s3cret?%G&=");
         assert!(!format!("{request:?} {fabric:?}").contains("s3cret"));

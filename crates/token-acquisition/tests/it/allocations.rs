@@ -1,7 +1,10 @@
 //! A warm token costs nothing: no allocation, by key or by handle, as application or for a user.
 
 use allocation_counter::{AllocationInfo, measure};
-use entra_abstractions::{AcquireToken, Parameter, Place, TenantId, TokenRequest};
+use entra_abstractions::{
+    AcquireToken, Environment, ManagedIdentityId, Parameter, Place, TenantId, TokenRequest,
+};
+use entra_emulator::{ManagedIdentityHost, ids};
 
 use crate::kit::{Kit, ORDERS, READ, as_app, scopes};
 
@@ -17,12 +20,15 @@ const NOTHING: AllocationInfo = AllocationInfo {
 #[tokio::test]
 async fn a_warm_token_allocates_nothing() {
     let kit = Kit::new();
-    let tokens = kit.api();
+    let host = kit.emulator.managed_identity_environment(ManagedIdentityHost::VirtualMachine);
+    let application = kit.client(ids::API).secret(ids::API_SECRET);
+    let tokens = kit.builder(application).environment(Environment::from_pairs(host)).build().unwrap();
     let requests = [
         as_app(ORDERS),
         as_app(ORDERS).tenant(TenantId::new("fabrikam.example").unwrap()),
         as_app(ORDERS).parameter(Parameter::shaping(Place::Query, "slice", "test")),
         TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice")),
+        TokenRequest::as_managed_identity(scopes(ORDERS), ManagedIdentityId::System),
     ];
     for request in &requests {
         tokens.acquire(request).await.unwrap();

@@ -1,8 +1,8 @@
 //! What can be asked of a managed identity, and through which acquirer.
 
 use entra_abstractions::{
-    AcquireToken, AgentId, AgentSubject, ClientId, FmiPath, ManagedIdentityId, Parameter, Place, Subject,
-    TenantId, TokenRequest, UserAssertion,
+    AcquireToken, AgentId, AgentSubject, Claims, ClientId, FmiPath, ManagedIdentityId, Parameter, Place,
+    Subject, TenantId, TokenRequest, UserAssertion,
 };
 use entra_emulator::{ManagedIdentityHost as Host, ids};
 
@@ -63,6 +63,7 @@ async fn what_a_host_cannot_know_is_refused_before_it_is_asked() {
     let identity = system(&kit, Host::AppService);
     let user = UserAssertion::new("a.b.c").unwrap();
     let agent = AgentId::new(ids::AGENT).unwrap();
+    let claims = Claims::new(r#"{"xms_az_claim":"x"}"#).unwrap();
     let body = Parameter::shaping(Place::Body, "x", "s3cret?%G&=");
     for (request, told) in [
         (TokenRequest::on_behalf_of(scopes(ORDERS), &user), "a managed identity has no users"),
@@ -72,6 +73,7 @@ async fn what_a_host_cannot_know_is_refused_before_it_is_asked() {
         ),
         (as_app(&format!("{ORDERS} {GRAPH}")), "asks for one resource at a time"),
         (as_app(ORDERS).fmi_path(FmiPath::new("a/b").unwrap()), "has no fmi path"),
+        (as_app(ORDERS).client_claims(claims), "has no claims of its own"),
         (as_app(ORDERS).parameter(body), "has no body"),
     ] {
         let error = identity.acquire(&request).await.unwrap_err();
@@ -109,8 +111,7 @@ async fn forced_and_challenged_requests_pass_the_cache_by() {
     let identity = system(&kit, Host::VirtualMachine);
     let first = identity.acquire(&as_app(ORDERS)).await.unwrap();
     let second = identity.acquire(&as_app(ORDERS).force_refresh()).await.unwrap();
-    let challenge =
-        entra_abstractions::Claims::new(r#"{"access_token":{"nbf":{"essential":true}}}"#).unwrap();
+    let challenge = Claims::new(r#"{"access_token":{"nbf":{"essential":true}}}"#).unwrap();
     let third = identity.acquire(&as_app(ORDERS).claims(challenge)).await.unwrap();
     assert!(first.secret() != second.secret() && second.secret() != third.secret());
     assert_eq!(identity.acquire(&as_app(ORDERS)).await.unwrap().secret(), third.secret());

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_abstractions::{AcquireToken, Claims, Clock, Environment, ManagedIdentityId, testing::ManualClock};
+use entra_abstractions::{
+    AcquireToken, Claims, Clock, Environment, ManagedIdentityId, TokenHash, testing::ManualClock,
+};
 use entra_emulator::{Emulator, ManagedIdentityHost as Host, ids};
 use entra_token_acquisition::ManagedIdentity;
 
@@ -60,8 +62,13 @@ async fn a_token_that_an_api_refused_is_named_to_the_host() {
     let asked = asked(&kit);
     assert_eq!(asked.len(), 3);
     assert!(asked.iter().all(|entry| entry.field("xms_cc") == Some("cp1")));
-    let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, first.secret().expose().as_bytes());
-    let sha256 = sha256.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let sha256 = TokenHash::of(first.secret()).to_string();
     assert_eq!(asked[2].field("token_sha256_to_refresh"), Some(sha256.as_str()));
     assert_eq!(asked[0].field("token_sha256_to_refresh"), None);
+
+    // Whoever says which token was refused does not lose the one that took its place.
+    let late = as_app(ORDERS).replacing(TokenHash::of(first.secret()));
+    assert_eq!(identity.acquire(&late).await.unwrap().secret(), second.secret());
+    let again = as_app(ORDERS).replacing(TokenHash::of(second.secret()));
+    assert_ne!(identity.acquire(&again).await.unwrap().secret(), second.secret());
 }
