@@ -99,6 +99,7 @@ fn introduce(emulator: &Emulator, options: &Options) -> anyhow::Result<()> {
         "  an API      {0}/orders/.. (tokens for `orders`), {0}/echo/.. (for any)",
         emulator.base_url()
     ))?;
+    say(&format!("  identities  AZURE_POD_IDENTITY_AUTHORITY_HOST={}", emulator.base_url()))?;
     if let Some(pem) = emulator.ca_pem() {
         let file = options.ca.clone().unwrap_or_else(|| std::env::temp_dir().join("entra-emulator-ca.pem"));
         std::fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?;

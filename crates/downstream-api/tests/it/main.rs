@@ -4,6 +4,8 @@
 mod building;
 #[cfg(test)]
 mod calling;
+#[cfg(test)]
+mod managed_identity;
 #[cfg(all(test, feature = "middleware"))]
 mod middleware;
 #[cfg(test)]
