@@ -39,9 +39,9 @@ const PACKAGE: &str = "entra-fuzz";
 
 /// What `fuzz` means to rustc: edges are counted, comparisons are shown to the fuzzer, and
 /// `cfg(fuzzing)` opens inner rooms. The options are those of cargo-fuzz, without its sanitizer.
-const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
+const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 
 /// Builds, runs, and tells what was found; success only if nothing was.
 pub(crate) fn run(root: &Path, wish: &Wish) -> Result<ExitCode> {
