@@ -226,7 +226,7 @@ impl fmt::Display for Exchange {
             write!(f, ", {explanation}")?;
         }
         if let Some(skew) = self.clock_skew {
-            write!(f, ", this machine's clock is {skew} of that host's")?;
+            write!(f, ", this machine's clock is {skew}, by that host's")?;
         }
         if let Some(id) = self.correlation_id {
             write!(f, ", correlation id {id}")?;

@@ -6,6 +6,7 @@
 //! base64. `requests.json` is a list of steps, `traffic.json` a list of the emulator's faults, and
 //! `expect.json` has, for each step that asks, the answers and the requests that were made for it.
 
+mod cells;
 mod step;
 mod watch;
 

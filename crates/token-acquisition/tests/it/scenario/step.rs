@@ -216,6 +216,10 @@ impl Stage {
         let text =
             without_trace_id(&error.to_string()).replace(self.folder.path().to_str().unwrap(), "{folder}");
         let mut told = json!({ "who": who(error), "says": text });
+        // The engine makes one where none was given: what a sign-in is.
+        if !text.contains(CORRELATION_ID) {
+            told["says"] = json!(without_id(&text, ", correlation id "));
+        }
         if let Some(challenge) = error.challenge() {
             told["claims"] = json!(challenge.claims().map(Claims::as_str));
             told["challenge"] = json!(challenge.to_challenge().to_string());
@@ -231,8 +235,12 @@ impl Stage {
 
 /// Entra makes another one each time.
 fn without_trace_id(text: &str) -> String {
-    match text.split_once(", trace id ") {
-        Some((before, after)) => format!("{before}, trace id ..{}", after.get(36..).unwrap_or_default()),
+    without_id(text, ", trace id ")
+}
+
+fn without_id(text: &str, name: &str) -> String {
+    match text.split_once(name) {
+        Some((before, after)) => format!("{before}{name}..{}", after.get(36..).unwrap_or_default()),
         None => text.to_owned(),
     }
 }
