@@ -35,7 +35,8 @@ use crate::{Misconfigured, Secret};
 ///
 /// # Security
 /// The key opens what a user entrusted to this application: it is a secret, and prints as such.
-/// Never take one from a caller's request without a check that the work item is theirs.
+/// Never take one from a caller's request without a check that the work item is theirs, and do not
+/// use one again for another user: other instances may still hold tokens of the session that ended.
 #[doc(alias = "LongRunningWebApiSessionKey")]
 #[doc(alias = "LongRunningWebApiSessionKeyAuto")]
 #[doc(alias = "AllocateForMe")]

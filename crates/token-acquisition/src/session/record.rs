@@ -137,6 +137,8 @@ impl SessionRecord {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -173,6 +175,28 @@ mod tests {
         assert_eq!(check(b"\x02{}"), "its version is not known here");
         assert_eq!(check(b"\x01{}"), "it is not what was written");
         assert_eq!(check(&whole.bytes()[..whole.bytes().len() / 2]), "it is not what was written");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_store_has_is_read_or_told(
+            version in 0..3_u8, bytes in prop::collection::vec(prop::num::u8::ANY, 0..200), cut in 0..400_usize,
+        ) {
+            let whole = record(Some("uid.utid"), 7).to_entry(at(0));
+            let mut hostile = vec![version];
+            hostile.extend_from_slice(whole.bytes().get(1..cut).unwrap_or_default());
+            hostile.extend_from_slice(&bytes);
+            let read = SessionRecord::read(&StoredEntry::new(hostile, at(0)));
+            prop_assert!(version == VERSION || read.is_err());
+        }
+
+        #[test]
+        fn any_refresh_token_survives(token in "\\PC{0,200}", came_at in 0..4_102_444_800_u64) {
+            let written = SessionRecord::begin(Secret::new(token.as_str()), None, [7; 32], at(came_at));
+            let read = SessionRecord::read(&written.to_entry(at(0))).unwrap();
+            prop_assert_eq!(read.token().expose(), token);
+            prop_assert_eq!(read.came_at(), at(came_at));
+        }
     }
 
     #[test]

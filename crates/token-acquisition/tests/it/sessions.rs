@@ -14,6 +14,7 @@ use entra_abstractions::{
 use entra_emulator::{Fault, Grant, ids};
 use entra_token_acquisition::TokenAcquirer;
 use futures_util::future::{join, join_all};
+use tokio::task::JoinSet;
 use tracing_subscriber::fmt;
 
 use crate::kit::{GRAPH, Kit, READ, at_once, claims, every_text, scopes, who};
@@ -433,6 +434,54 @@ async fn a_refresh_token_that_another_instance_replaced_is_no_end() {
     second.acquire(&later("User.Read")).await.unwrap();
     assert_eq!(kit.legs().len(), 4);
     first.acquire(&later("User.Read")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_that_happens_at_once_leaves_each_session_its_users() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let instances = [kit.instance(&store), kit.instance(&store)];
+    let people = [(kit.caller("alice"), ids::ALICE), (kit.caller("bob"), ids::BOB)];
+    let keys: Vec<_> = (0..4).map(|number| SessionKey::new(format!("job-{number}")).unwrap()).collect();
+    let begin = |which: usize, whose: usize| {
+        TokenRequest::on_behalf_of(scopes(READ), &people[whose].0).keep_as(keys[which].clone())
+    };
+    let go_on = |which: usize| TokenRequest::for_session(scopes(READ), &keys[which]).force_refresh();
+    for which in 0..keys.len() {
+        instances[0].acquire(&begin(which, which % 2)).await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for step in 0..200 {
+        let (tokens, which) = (instances[step % 2].clone(), step / 2 % keys.len());
+        let (owner, oid) = (which % 2, people[which % 2].1);
+        let (request, is_owner) = match step % 7 {
+            0 | 1 => (begin(which, owner).force_refresh(), true),
+            2 => (begin(which, 1 - owner), false),
+            _ => (go_on(which), true),
+        };
+        tasks.spawn(async move {
+            match tokens.acquire(&request).await {
+                Ok(token) => assert!(is_owner && claims(&token)["oid"] == oid),
+                Err(error) => assert!(!is_owner && who(&error) == "the developer", "{error}"),
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(store.entries().len(), keys.len());
+
+    // What is in the air when a session ends does not bring it back.
+    let [tokens, _] = &instances;
+    for (which, key) in keys.iter().enumerate() {
+        let request = go_on(which);
+        let (_, ended) = join(tokens.acquire(&request), tokens.end_session(key)).await;
+        assert!(ended.unwrap());
+    }
+    tokens.settled().await;
+    assert!(store.entries().is_empty(), "an ended session came back");
+    for key in &keys {
+        let request = TokenRequest::for_session(scopes(READ), key);
+        assert_eq!(lost(tokens.acquire(&request).await), Some(LostSession::NotKept));
+    }
 }
 
 #[tokio::test]
