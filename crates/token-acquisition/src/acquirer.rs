@@ -1,18 +1,15 @@
 //! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+mod rooms;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AccessToken, AcquireToken, Acquiring, AgentId, Exchange, Misconfigured, ProvideAssertion, Secret,
-    SessionKey, TenantId, TokenError, TokenRequest, Unavailable,
+    SessionKey, TokenError, TokenRequest, Unavailable,
 };
 use tokio::{runtime::Handle, time::timeout};
 use tracing::Instrument;
-use url::Url;
 
 use crate::{
     application::Application,
@@ -29,7 +26,7 @@ use crate::{
     refresh::RefreshTokens,
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
-    telemetry::{self, Asked},
+    telemetry::{self, Asked, Metrics},
     wire::Wire,
 };
 
@@ -65,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) sessions: Sessions,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) metrics: Metrics,
     /// How long one flight may take, whatever it waits for.
     pub(crate) deadline: Duration,
     /// By how much of a tenth this process asks for its next tokens later than the table says.
@@ -198,6 +196,7 @@ impl TokenAcquirer {
         let now = self.now();
         match entry.fresh(now) {
             Some(token) => {
+                self.metrics().fresh();
                 if telemetry::is_detailed() {
                     self.tell_served(entry, request, Reason::Fresh);
                 }
@@ -214,12 +213,22 @@ impl TokenAcquirer {
         }
     }
 
+    fn served_late(&self, entry: &Entry, request: &TokenRequest, reason: Reason) {
+        self.metrics().asked(AnsweredBy::Memory, reason);
+        if entry.is_stale() {
+            self.metrics().stale(entry.left(self.now()));
+        }
+        if telemetry::is_detailed() {
+            self.tell_served(entry, request, reason);
+        }
+    }
+
     #[cold]
     fn serve_by_age(&self, entry: &Entry, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
         match cached {
             Cached::Fresh(token) => Acquiring::ready(Ok(token)),
             Cached::Aging(token, due) => {
-                self.tell_served(entry, request, Reason::Aging);
+                self.served_late(entry, request, Reason::Aging);
                 if due {
                     drop(self.refresh_behind(request));
                 }
@@ -266,7 +275,7 @@ impl TokenAcquirer {
     ) -> Acquiring<'static> {
         let flight = if due { self.refresh_behind(request) } else { self.flight(request) };
         let Some(flight) = flight else {
-            self.tell_served(entry, request, Reason::Last);
+            self.served_late(entry, request, Reason::Last);
             return Acquiring::ready(Ok(token));
         };
         Acquiring::fetching(
@@ -282,7 +291,7 @@ impl TokenAcquirer {
     fn flight(&self, request: &TokenRequest) -> Option<Boarded> {
         let plan = self.plan(request).ok()?;
         let flight = self.0.shared.flights.join(&destination(&plan))?;
-        Asked::new(self.cache(), &plan).tell(AnsweredBy::Flight);
+        Asked::new(self.cache(), &plan).tell(self.metrics(), AnsweredBy::Flight);
         Some(flight)
     }
 
@@ -291,11 +300,11 @@ impl TokenAcquirer {
         let mut from = AnsweredBy::Flight;
         let flight = self.0.shared.flights.board(destination(&plan), || {
             from = AnsweredBy::Entra;
-            asked.tell(from);
+            asked.tell(self.metrics(), from);
             self.clone().flown(plan, purpose)
         });
         if from == AnsweredBy::Flight {
-            asked.tell(from);
+            asked.tell(self.metrics(), from);
         }
         flight
     }
@@ -320,7 +329,12 @@ impl TokenAcquirer {
                 Ok(result) => result,
                 Err(_elapsed) => Err(Unavailable::new(exchange, "no token in time").into()),
             };
-            telemetry::landed(&key.as_ref(), result.as_ref().err());
+            telemetry::landed(
+                &shared.metrics,
+                &key.as_ref(),
+                purpose == Purpose::Refresh,
+                result.as_ref().err(),
+            );
             result
         };
         flight.instrument(span)
@@ -339,47 +353,6 @@ impl TokenAcquirer {
     fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
         let _runtime = Handle::try_current().ok()?;
         Some(self.board(self.plan(request).ok()?, Purpose::Refresh))
-    }
-
-    pub(crate) fn identity(&self) -> &Arc<Identity> {
-        &self.0.identity
-    }
-
-    pub(crate) fn credentials(&self) -> &CredentialChain {
-        &self.0.credentials
-    }
-
-    pub(crate) fn cache(&self) -> &Cache {
-        &self.0.shared.cache
-    }
-
-    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
-        &self.0.shared.refresh_tokens
-    }
-
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.0.shared.sessions
-    }
-
-    pub(crate) fn wire(&self) -> &Wire {
-        &self.0.shared.wire
-    }
-
-    pub(crate) fn platform(&self) -> &Platform {
-        &self.0.shared.platform
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        self.0.shared.cache.now()
-    }
-
-    pub(crate) fn early(&self) -> f64 {
-        self.0.shared.early
-    }
-
-    pub(crate) async fn token_endpoint(&self, tenant: &TenantId) -> Result<Url, TokenError> {
-        let shared = &self.0.shared;
-        shared.endpoint.of(&shared.application, tenant, shared.wire.client()).await
     }
 }
 

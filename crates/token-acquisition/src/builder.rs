@@ -20,6 +20,7 @@ use crate::{
     managed_identity::Platform,
     refresh::RefreshTokens,
     session::Sessions,
+    telemetry::{self, Meters, Metrics},
     wire::{RetryDelay, Wire},
 };
 
@@ -37,6 +38,7 @@ pub struct TokenAcquirerBuilder {
     vouching_for: Vec<String>,
     retry_delay: Duration,
     cache_budget: usize,
+    meters: Meters,
     store: Option<Arc<dyn StoreTokens>>,
     host: Option<ManagedIdentityId>,
     arc_keys: Option<PathBuf>,
@@ -55,6 +57,7 @@ impl TokenAcquirerBuilder {
             vouching_for: Vec::new(),
             retry_delay: Duration::from_secs(1),
             cache_budget: 256 * 1024 * 1024,
+            meters: None,
             store: None,
             host: None,
             arc_keys: None,
@@ -148,6 +151,29 @@ impl TokenAcquirerBuilder {
         self
     }
 
+    /// Counts and measures by this meter, of the program's own provider; nothing is counted where
+    /// none is given. What there is stands in [observability.md].
+    ///
+    /// ```
+    /// # fn build(application: entra_token_acquisition::Application) -> Result<(), entra_abstractions::Misconfigured> {
+    /// use entra_token_acquisition::TokenAcquirer;
+    ///
+    /// let meter = opentelemetry::global::meter("entra");
+    /// let tokens = TokenAcquirer::builder(application).meter(&meter).build()?;
+    /// # drop(tokens);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [observability.md]: https://github.com/entra-rs/entra-rs/blob/main/docs/observability.md
+    #[cfg(feature = "opentelemetry")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+    #[must_use]
+    pub fn meter(mut self, meter: &opentelemetry::metrics::Meter) -> Self {
+        self.meters = Some(meter.clone());
+        self
+    }
+
     /// Builds the acquirer.
     ///
     /// # Errors
@@ -190,16 +216,19 @@ impl TokenAcquirerBuilder {
             cache: Cache::new(self.clock, self.cache_budget),
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),
+            metrics: Metrics::of(&self.meters, &identity.client),
             // Two tries for each of the three legs that a token can take, and a provider before them.
             deadline: self.http.waiting_for() * 8,
             early: jitter::fraction() / 10.0,
             application: self.application,
         };
-        Ok(TokenAcquirer::from_engine(Engine {
+        let tokens = TokenAcquirer::from_engine(Engine {
             identity: Arc::new(identity),
             credentials,
             shared: Arc::new(shared),
-        }))
+        });
+        telemetry::observe(&self.meters, &tokens);
+        Ok(tokens)
     }
 
     fn credentials(&self, client: &reqwest::Client) -> Result<CredentialChain, Misconfigured> {

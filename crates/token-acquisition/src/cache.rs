@@ -23,6 +23,8 @@ use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, Token
 use foldhash::fast::RandomState;
 use papaya::{HashMap, ResizeMode};
 
+#[cfg(feature = "opentelemetry")]
+pub(crate) use copies::place;
 use departed::Departed;
 pub use digest::KeyDigest;
 pub(crate) use entry::Entry;

@@ -263,7 +263,7 @@ async fn post(
     };
     let host = post.url.host_str().unwrap_or_default().to_owned();
     loop {
-        let error = match telemetry::timed(grant, &host, engine.wire().post(&post)).await {
+        let error = match telemetry::timed(engine.metrics(), grant, &host, engine.wire().post(&post)).await {
             Ok(granted) => return Ok(granted),
             Err(error) => error,
         };

@@ -67,6 +67,11 @@ impl Flights {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).get(to).cloned().map(Boarded)
     }
 
+    /// How many are in the air.
+    pub(crate) fn count(&self) -> usize {
+        *self.count.borrow()
+    }
+
     /// Waits until nothing is in the air.
     pub(crate) async fn settled(&self) {
         let mut count = self.count.subscribe();

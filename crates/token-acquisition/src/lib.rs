@@ -8,6 +8,7 @@ mod cache;
 mod client_assertion;
 mod credential;
 mod endpoint;
+mod explain;
 mod fetch;
 mod flight;
 #[cfg(any(test, fuzzing))]
@@ -30,6 +31,7 @@ pub use application::{Application, ApplicationBuilder};
 pub use builder::TokenAcquirerBuilder;
 pub use cache::{AnsweredBy, KeyDigest, Reason, Statistics};
 pub use credential::{CertificateFacts, CredentialReport, CredentialState};
+pub use explain::{CachedToken, Explanation, Pause};
 pub use fetch::TOKEN_EXCHANGE_SCOPE;
 pub use handle::TokenHandle;
 pub use managed_identity::{ManagedIdentity, ManagedIdentityBuilder};

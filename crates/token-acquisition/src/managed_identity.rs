@@ -189,5 +189,5 @@ pub(crate) async fn grant(
         revoked,
         correlation_id: plan.correlation_id,
     };
-    telemetry::timed(NAME, "managed identity", engine.platform().token(&ask)).await
+    telemetry::timed(engine.metrics(), NAME, "managed identity", engine.platform().token(&ask)).await
 }

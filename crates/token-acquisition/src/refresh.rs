@@ -72,6 +72,12 @@ impl RefreshTokens {
         Some(Arc::clone(record))
     }
 
+    /// Whether there is one, without counting as a use.
+    pub(crate) fn holds(&self, key: &Key) -> bool {
+        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        records.by_holder.contains_key(&Holder::of(key))
+    }
+
     pub(crate) fn put(&self, key: &Key, record: RefreshRecord) {
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         records.uses += 1;

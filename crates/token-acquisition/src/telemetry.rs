@@ -4,6 +4,11 @@
 //! Never in them: secrets, tokens, assertions, names of users. There is no switch for that.
 
 mod asked;
+#[cfg(feature = "opentelemetry")]
+mod metrics;
+#[cfg(not(feature = "opentelemetry"))]
+#[path = "telemetry/no_metrics.rs"]
+mod metrics;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +18,8 @@ use tracing::{Span, debug, field::Empty, info_span, level_filters::LevelFilter, 
 
 use crate::cache::{AnsweredBy, Entry, KeyRef, Reason};
 
-pub(crate) use asked::Asked;
+pub(crate) use asked::{Asked, differs_in, reason};
+pub(crate) use metrics::{Meters, Metrics, observe};
 
 /// Under which all is told, wherever in the crate it stands.
 const TARGET: &str = "entra_token_acquisition";
@@ -86,8 +92,11 @@ pub(crate) fn acquiring(
 }
 
 /// A flight has landed: called within its span.
-pub(crate) fn landed(key: &KeyRef<'_>, error: Option<&TokenError>) {
+pub(crate) fn landed(metrics: &Metrics, key: &KeyRef<'_>, behind: bool, error: Option<&TokenError>) {
     let outcome = outcome(error);
+    if behind {
+        metrics.refreshed(outcome);
+    }
     let span = Span::current();
     span.record("outcome", outcome);
     if let Some(error) = error {
@@ -125,19 +134,22 @@ pub(crate) fn requesting(grant: &'static str, host: &str, again: bool) -> Span {
 
 /// Asks a token endpoint, twice perhaps, and tells what came of it and how long it took.
 pub(crate) async fn timed<T>(
+    metrics: &Metrics,
     grant: &'static str,
     host: &str,
     asking: impl Future<Output = Result<T, TokenError>>,
 ) -> Result<T, TokenError> {
     let began = Instant::now();
     let result = asking.await;
+    let (took, outcome) = (began.elapsed(), outcome(result.as_ref().err()));
+    metrics.requested(grant, host, outcome, took);
     debug!(
         name: "token.answered",
         target: TARGET,
         grant,
         host,
-        outcome = outcome(result.as_ref().err()),
-        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        outcome,
+        took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "the token endpoint was asked"
     );
     result

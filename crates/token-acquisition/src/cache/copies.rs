@@ -25,13 +25,18 @@ impl Copies {
 
     /// A clone of this thread's copy.
     pub(super) fn mine(&self) -> AccessToken {
-        let copy = PLACE.with(|place| self.copies.get(*place));
+        let copy = self.copies.get(place());
         copy.map_or(&self.first, |copy| copy.get_or_init(|| self.first.apart())).clone()
     }
 }
 
+/// Which of a few places is this thread's: threads take them in turn.
+#[inline]
+pub(crate) fn place() -> usize {
+    PLACE.with(|place| *place)
+}
+
 thread_local! {
-    /// Which copy is this thread's: threads take them in turn.
     static PLACE: usize = {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed) % MOST

@@ -112,9 +112,21 @@ impl Entry {
         self.token.mine().account().cloned()
     }
 
+    /// How long until the next token is asked for behind this one, as far as it is decided: until it
+    /// ages, or until the next try may be made.
+    pub(crate) fn next_try_in(&self, now: SystemTime) -> Duration {
+        let next = SystemTime::UNIX_EPOCH + Duration::from_secs(self.next_try_at.load(Ordering::Relaxed));
+        self.window.aging_at().max(next).duration_since(now).unwrap_or_default()
+    }
+
+    /// How many tries for the next token failed.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Whether the last try for the next token failed.
     pub(crate) fn is_stale(&self) -> bool {
-        self.failures.load(Ordering::Relaxed) > 0
+        self.failures() > 0
     }
 
     pub(crate) fn left(&self, now: SystemTime) -> Duration {

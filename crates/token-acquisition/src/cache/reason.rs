@@ -64,6 +64,23 @@ impl Reason {
             Self::Session => "session",
         }
     }
+
+    /// For a person, after `because`.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Fresh => "the cached token is fresh",
+            Self::Aging => "the cached token is valid; the next one is fetched behind it",
+            Self::Last => "the cached token is in its last minute; it serves only if no next one can be had",
+            Self::Ended => "the cached token has ended",
+            Self::Evicted => "the cached token had to go, to keep the cache within its budget",
+            Self::Over => "the cached token was let go when Entra said that its grant is over",
+            Self::Unseen => "no token was cached under this key, as far as is remembered",
+            Self::Claims => "the request carries claims that no cached token meets",
+            Self::Refused => "the API refused the cached token",
+            Self::Forced => "the request wants a new token whatever is cached",
+            Self::Session => "a session begins or goes on, and its record is looked at first",
+        }
+    }
 }
 
 impl fmt::Display for Reason {

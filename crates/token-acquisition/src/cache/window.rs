@@ -62,6 +62,10 @@ impl Window {
         }
     }
 
+    pub(crate) fn aging_at(&self) -> SystemTime {
+        self.aging_at
+    }
+
     pub(crate) fn age(&self, now: SystemTime) -> Age {
         // In the order of a hot path: nearly every token that is asked for is fresh.
         if now < self.aging_at && now < self.last_at {

@@ -5,7 +5,7 @@ use entra_abstractions::{AccountId, UserAssertion};
 use serde::Deserialize;
 use tracing::debug;
 
-use super::{TARGET, is_detailed, refreshing};
+use super::{Metrics, TARGET, is_detailed, refreshing};
 use crate::{
     cache::{AnsweredBy, Cache, Key, Reason},
     grant::Grant,
@@ -36,7 +36,10 @@ impl Asked {
         Self { reason, told }
     }
 
-    pub(crate) fn tell(&self, from: AnsweredBy) {
+    pub(crate) fn tell(&self, metrics: &Metrics, from: AnsweredBy) {
+        if self.reason != Reason::Aging {
+            metrics.asked(from, self.reason);
+        }
         let Some(Told { key, differs_in, id }) = &self.told else { return };
         let key = key.as_ref();
         if self.reason == Reason::Aging {

@@ -11,6 +11,8 @@ mod discovery;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod freshness;
 #[cfg(test)]
 mod grants;
@@ -18,6 +20,8 @@ mod grants;
 mod kit;
 #[cfg(test)]
 mod managed_identity;
+#[cfg(test)]
+mod observability;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]

@@ -1,0 +1,84 @@
+//! The doors from the corridor to the other rooms: what of the engine each of them may touch.
+
+#[cfg(feature = "opentelemetry")]
+use std::sync::Weak;
+use std::{sync::Arc, time::SystemTime};
+
+use entra_abstractions::{TenantId, TokenError};
+use url::Url;
+
+use super::{TokenAcquirer, destination};
+#[cfg(feature = "opentelemetry")]
+use crate::acquirer::Engine;
+use crate::{
+    cache::{Cache, Identity},
+    credential::CredentialChain,
+    managed_identity::Platform,
+    plan::Plan,
+    refresh::RefreshTokens,
+    session::Sessions,
+    telemetry::Metrics,
+    wire::Wire,
+};
+
+impl TokenAcquirer {
+    /// How many flights are in the air.
+    pub(crate) fn flights(&self) -> usize {
+        self.0.shared.flights.count()
+    }
+
+    /// Whether a flight of this plan is in the air.
+    pub(crate) fn is_in_flight(&self, plan: &Plan) -> bool {
+        self.0.shared.flights.join(&destination(plan)).is_some()
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.0.identity
+    }
+
+    pub(crate) fn credentials(&self) -> &CredentialChain {
+        &self.0.credentials
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.0.shared.cache
+    }
+
+    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
+        &self.0.shared.refresh_tokens
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.shared.sessions
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.0.shared.wire
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.0.shared.platform
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.shared.metrics
+    }
+
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn downgrade(&self) -> Weak<Engine> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.shared.cache.now()
+    }
+
+    pub(crate) fn early(&self) -> f64 {
+        self.0.shared.early
+    }
+
+    pub(crate) async fn token_endpoint(&self, tenant: &TenantId) -> Result<Url, TokenError> {
+        let shared = &self.0.shared;
+        shared.endpoint.of(&shared.application, tenant, shared.wire.client()).await
+    }
+}

@@ -1,0 +1,228 @@
+//! The names and fields of all that is told: those of `docs/observability.md`, and none beside them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use entra_abstractions::{
+    AcquireToken, Claims, OnBehalfOf, SessionKey, Subject, TokenRequest, User, testing::assert_no_secrets,
+};
+use entra_emulator::{Fault, ids};
+use entra_token_acquisition::TokenAcquirer;
+use tracing::{Event, Metadata, Subscriber, span};
+use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
+
+use crate::kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, scopes};
+
+/// What was told on this thread: the names with their fields, and every word of it.
+#[derive(Clone, Default)]
+pub(crate) struct Told {
+    names: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Told {
+    fn note(&self, metadata: &Metadata<'_>, line: String) {
+        if !metadata.target().starts_with("entra_") {
+            return;
+        }
+        let fields = metadata.fields().iter().map(|field| field.name().to_owned());
+        let fields = fields.filter(|name| name != "message");
+        let kind = if metadata.is_span() { "span" } else { "event" };
+        let name = format!("{} {kind} {}", metadata.name(), metadata.level().as_str().to_lowercase());
+        self.names.lock().unwrap().entry(name).or_default().extend(fields);
+        self.lines.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|line| line.starts_with(name)).cloned().collect()
+    }
+
+    /// Listens on this thread, until what is returned is dropped.
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        registry().with(self.clone()).set_default()
+    }
+}
+
+struct Written(String);
+
+impl tracing::field::Visit for Written {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Told {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
+        let mut written = Written(attributes.metadata().name().to_owned());
+        attributes.record(&mut written);
+        self.note(attributes.metadata(), written.0);
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut written = Written(event.metadata().name().to_owned());
+        event.record(&mut written);
+        self.note(event.metadata(), written.0);
+    }
+}
+
+/// The rows of the document's table: `| name | kind | level | fields | .. |`.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let document = include_str!("../../../../docs/observability.md");
+    let part = document.split("<!-- events: token-acquisition -->").nth(1).unwrap();
+    let part = part.split("<!-- end of events -->").next().unwrap();
+    let rows = part.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let name = format!("{} {} {}", cells[1].trim_matches('`'), cells[2], cells[3]);
+        let fields = cells[4].split(',').map(|field| field.trim().trim_matches('`').to_owned());
+        (name, fields.filter(|field| !field.is_empty()).collect())
+    })
+    .collect()
+}
+
+async fn token(tokens: &TokenAcquirer, request: &TokenRequest) {
+    drop(tokens.acquire(request).await);
+    tokens.settled().await;
+}
+
+#[tokio::test]
+async fn what_is_told_is_what_the_document_says() {
+    let told = Told::default();
+    let _listening = told.listen();
+    a_day_at_work().await;
+    a_bad_day().await;
+    sessions_and_agents().await;
+
+    let seen = told.names.lock().unwrap().clone();
+    let mut documented = documented();
+    // Told where no test of one thread hears it: on a thread that may wait for the disk, and by
+    // sources and stores that are played elsewhere.
+    for quiet in
+        ["credential.kept event warn", "session.unreadable event warn", "session.not_kept event warn"]
+    {
+        assert!(documented.remove(quiet).is_some(), "{quiet} is not in the document");
+    }
+    for quiet in ["managed_identity.source event debug", "refresh_token.refused event debug"] {
+        let row = documented.remove(quiet).unwrap_or_else(|| panic!("{quiet} is not in the document"));
+        assert!(seen.get(quiet).is_none_or(|fields| *fields == row));
+    }
+    for (name, fields) in &seen {
+        assert_eq!(documented.get(name), Some(fields), "{name}: the document says otherwise");
+    }
+    let untold: Vec<_> = documented.keys().filter(|name| !seen.contains_key(*name)).collect();
+    assert!(untold.is_empty(), "in the document and never told: {untold:?}");
+
+    let kit = Kit::new();
+    let directory = kit.emulator.directory();
+    let people = directory.users.iter().flat_map(|user| [user.upn.clone(), user.display_name.clone()]);
+    let secrets: Vec<String> =
+        people.chain([ids::API_SECRET, ids::DAEMON_SECRET].map(String::from)).collect();
+    let lines = told.lines.lock().unwrap().join("\n");
+    assert_no_secrets(&lines, secrets.iter().map(String::as_str));
+    assert!(!lines.contains("eyJ"), "a token is in it");
+}
+
+async fn a_day_at_work() {
+    let kit = Kit::new();
+    let tokens =
+        kit.builder(kit.client(ids::DAEMON).secret(ids::DAEMON_SECRET)).cache_budget(6_000).build().unwrap();
+    token(&tokens, &as_app(ORDERS)).await;
+    token(&tokens, &as_app(ORDERS)).await;
+    kit.advance(3_000);
+    token(&tokens, &as_app(ORDERS)).await;
+    for slice in 0..4 {
+        let name = format!("slice-{slice}");
+        let shaping = entra_abstractions::Parameter::shaping(entra_abstractions::Place::Query, "slice", name);
+        token(&tokens, &as_app(GRAPH).parameter(shaping)).await;
+    }
+}
+
+async fn a_bad_day() {
+    let kit = Kit::new();
+    let application =
+        kit.client(ids::DAEMON).certificate_file("/nowhere/at-all.pem").secret(ids::DAEMON_SECRET);
+    let tokens = kit.acquirer(application);
+    token(&tokens, &as_app(ORDERS)).await;
+    kit.advance(3_000);
+    kit.emulator.faults().add(Fault::status(503).always());
+    token(&tokens, &as_app(ORDERS)).await;
+    kit.emulator.faults().clear();
+    kit.emulator.faults().add(Fault::throttle(Duration::from_secs(120)));
+    token(&tokens, &as_app(GRAPH)).await;
+    token(&tokens, &as_app(GRAPH)).await;
+    kit.emulator.faults().clear();
+
+    let api = kit.api();
+    let request = TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice"));
+    token(&api, &request).await;
+    kit.emulator.faults().add(Fault::refuse(50_173, "invalid_grant"));
+    token(&api, &request.clone().force_refresh()).await;
+}
+
+async fn sessions_and_agents() {
+    let kit = Kit::new();
+    let api = kit.api();
+    let key = SessionKey::new("job-17-of-the-night-shift-000001").unwrap();
+    let begins = OnBehalfOf::new(kit.caller("alice")).keep_as(key);
+    token(&api, &TokenRequest::new(scopes(READ), Subject::User(User::OnBehalfOf(begins)))).await;
+}
+
+#[tokio::test]
+async fn at_debug_level_each_call_says_who_answered_and_why() {
+    let kit = Kit::new();
+    let told = Told::default();
+    let _listening = told.listen();
+    let api = kit.api();
+    let first = TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice"));
+    token(&api, &first).await;
+    at_once(&api, &first);
+    // The client brings another token of the same user each time.
+    token(&api, &TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice"))).await;
+    token(&api, &TokenRequest::on_behalf_of(scopes(READ), &kit.caller("bob"))).await;
+    token(&api, &as_app(ORDERS).claims(Claims::new(r#"{"access_token":{}}"#).unwrap())).await;
+
+    let has = |line: &String, words: &[&str]| {
+        for word in words {
+            assert!(line.contains(word), "{word} is not in {line}");
+        }
+    };
+    let missed = told.lines("token.missed");
+    assert_eq!(missed.len(), 4);
+    has(
+        &missed[0],
+        &["from=\"entra\"", "reason=\"unseen\"", "subject=assertion:", "scopes=\"api://orders/read\""],
+    );
+    has(&missed[1], &["reason=\"unseen\"", "differs_in=\"assertion\""]);
+    assert!(!missed[2].contains("differs_in"), "another user's token is no hint: {}", missed[2]);
+    has(&missed[3], &["reason=\"claims\"", "subject=app"]);
+    let served = told.lines("token.served");
+    has(&served[0], &["from=\"memory\"", "reason=\"fresh\"", "left_s="]);
+
+    // Another instance: the same digest, so whoever compares two logs sees that nothing is shared.
+    let other = kit.api();
+    token(&other, &first).await;
+    let key = |line: &String| line.split(' ').find(|word| word.starts_with("key=")).unwrap().to_owned();
+    assert_eq!(key(&told.lines("token.missed")[4]), key(&missed[0]));
+    assert_ne!(key(&missed[0]), key(&missed[1]));
+}
+
+/// Many callers of one key: one is told to ask Entra, the others to wait for its flight.
+#[tokio::test]
+async fn those_who_wait_for_a_flight_say_so() {
+    let kit = Kit::new();
+    let told = Told::default();
+    let _listening = told.listen();
+    let tokens = kit.daemon();
+    let request = as_app(ORDERS);
+    let calls = (0..5).map(|_| tokens.acquire(&request));
+    futures_util::future::join_all(calls).await;
+    let missed = told.lines("token.missed");
+    assert_eq!(missed.len(), 5);
+    assert_eq!(missed.iter().filter(|line| line.contains("from=\"flight\"")).count(), 4);
+    assert_eq!(told.lines("token.granted").len(), 1);
+}
