@@ -1,126 +1,183 @@
-//! Who issues the tokens: a cloud's login host and a tenant. Pure: it is parsed and checked here,
-//! reached elsewhere.
+//! Who issues the tokens: a host, what kind of authority it is, and a tenant. Pure: it is parsed and
+//! checked here, reached elsewhere.
+
+mod configured;
+mod safe;
+#[cfg(test)]
+mod tests;
+mod written;
+
+use std::fmt;
 
 use url::Url;
 
-use crate::{Cloud, Faults, Misconfigured, Section, TenantId, section::is_placeholder};
+use crate::{Cloud, Misconfigured, TenantId};
 
-/// The authority of an application: the host that issues tokens, and the configured tenant.
+pub use safe::{is_safe, is_this_machine, safe_url};
+use written::{Path, Written};
+
+/// The authority of an application: the host that issues tokens, of what kind it is, and the
+/// configured tenant.
 ///
 /// ```
-/// use entra_abstractions::{Authority, TenantId};
+/// use entra_abstractions::{Authority, AuthorityKind, TenantId};
 ///
 /// let authority = Authority::new("https://login.microsoftonline.com", TenantId::new("contoso.example")?)?;
 /// assert_eq!(
-///     authority.token_endpoint(authority.tenant()).as_str(),
-///     "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
+///     authority.token_endpoint(authority.tenant()).map(|url| url.to_string()).as_deref(),
+///     Some("https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token")
 /// );
+///
+/// let authority = Authority::parse("https://contoso.ciamlogin.com")?;
+/// assert_eq!(authority.kind(), AuthorityKind::Ciam);
+/// assert_eq!(authority.tenant().as_str(), "contoso.onmicrosoft.com");
 /// # Ok::<(), entra_abstractions::Misconfigured>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
+    /// Scheme, host and port.
     instance: Url,
     tenant: TenantId,
+    shape: Shape,
+}
+
+/// What follows from the kind, and must be known beside host and tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    Aad,
+    /// Its metadata are found with `tfp` in the path or without, and differ in the issuer.
+    B2c {
+        policy: String,
+        has_tfp: bool,
+    },
+    Ciam,
+    Adfs,
+    Dsts,
+    /// The provider's own URL, whole.
+    Oidc(Url),
+}
+
+/// The kinds of authority, each with endpoints and tenants of its own.
+#[expect(clippy::exhaustive_enums, reason = "whoever decides by kind must decide for each")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthorityKind {
+    /// A workforce tenant of Entra, in any cloud.
+    Aad,
+    /// Azure AD B2C: a tenant and a user flow.
+    B2c,
+    /// Entra External ID.
+    Ciam,
+    /// Active Directory Federation Services, without tenants.
+    Adfs,
+    /// The token service of Azure's own data centres.
+    Dsts,
+    /// Any other OpenID provider: its endpoints are discovered.
+    Oidc,
 }
 
 impl Authority {
-    /// The authority of a cloud instance and a tenant.
+    /// The authority of an instance and a tenant, as `Instance` and `TenantId` name them.
     ///
     /// # Errors
-    /// [`Misconfigured`] when the instance is not an `https` URL of a host alone. Plain `http` is
-    /// allowed for loopback, where a test's Entra lives.
+    /// [`Misconfigured`] when the instance is not an `https` URL of a host alone, or of a host and
+    /// `/adfs` or `/dstsv2`. Plain `http` is allowed for loopback, where a test's Entra lives.
     pub fn new(instance: &str, tenant: TenantId) -> Result<Self, Misconfigured> {
-        Ok(Self { instance: host_alone(instance)?, tenant })
+        let written = Written::instance(instance)?;
+        Self::from_parts(written, Some(tenant), None)
     }
 
     /// The authority that a single URL names, such as
     /// `https://login.microsoftonline.com/contoso.example/v2.0`.
     ///
+    /// The first segment of the path tells the kind: `adfs`, `dstsv2`, `tfp` (B2C), or a tenant. On
+    /// a host that is not Entra's, a path that names no tenant is that of an OpenID provider.
+    ///
     /// # Errors
-    /// [`Misconfigured`] as [`new`](Self::new), and when the URL names no tenant.
+    /// [`Misconfigured`] as [`new`](Self::new), and when the URL lacks a tenant or user flow.
+    #[doc(alias = "WithAuthority")]
     pub fn parse(authority: &str) -> Result<Self, Misconfigured> {
-        let mut url = parse(authority)?;
-        let tenant =
-            url.path_segments().and_then(|mut segments| segments.next()).unwrap_or_default().to_owned();
-        if matches!(tenant.as_str(), "adfs" | "dstsv2" | "tfp") {
-            return Err(Misconfigured::new(format!(
-                "authorities of the kind \"{tenant}\" are not supported"
-            )));
-        }
-        refuse_other_kinds(&url)?;
-        if tenant.is_empty() {
-            return Err(Misconfigured::new("the authority names no tenant")
-                .hint("write it as https://login.microsoftonline.com/{tenant}/v2.0"));
-        }
-        let tenant = TenantId::new(tenant)?;
-        url.set_path("/");
-        url.set_query(None);
+        Self::from_parts(Written::authority(authority)?, None, None)
+    }
+
+    /// An OpenID provider whose endpoints are discovered below this URL, whatever its path looks
+    /// like.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when secrets must not be sent there.
+    #[doc(alias = "WithOidcAuthority")]
+    pub fn discovered(url: &str) -> Result<Self, Misconfigured> {
+        Self::of_provider(safe_url(url, "the issuer's own, https://idp.example/realm")?)
+    }
+
+    /// A provider has no tenants: its host stands in the place of one.
+    fn of_provider(mut url: Url) -> Result<Self, Misconfigured> {
         url.set_fragment(None);
-        Ok(Self { instance: url, tenant })
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        let mut instance = url.clone();
+        instance.set_path("/");
+        instance.set_query(None);
+        let tenant = TenantId::new(url.host_str().unwrap_or_default().trim_matches(['[', ']']))?;
+        Ok(Self { instance, tenant, shape: Shape::Oidc(url) })
     }
 
-    /// Reads `Instance` and `TenantId`, or `Authority`, of an application's section. Whatever is
-    /// wrong is noted with its path; the query of an `Authority` is left to the caller.
-    pub fn from_section(section: &Section, faults: &mut Faults) -> Option<Self> {
-        let instance = section.text("Instance", faults);
-        let tenant = section.text("TenantId", faults);
-        let tenant_at = section.path_of("TenantId");
-        let says_tenant = tenant.is_some();
-        let tenant = tenant
-            .and_then(|tenant| faults.take(TenantId::new(tenant).map_err(|fault| fault.at(&tenant_at))));
-        let Some(authority) = section.text("Authority", faults) else {
-            return Self::from_parts(section, instance, tenant, faults);
-        };
-        let at = section.path_of("Authority");
-        let authority = faults.take(Self::parse(&authority).map_err(|fault| fault.at(&at)))?;
-        let instance_agrees = match &instance {
-            None => true,
-            Some(instance) => parse(instance).is_ok_and(|url| url.origin() == authority.instance.origin()),
-        };
-        let tenant_agrees = tenant
-            .as_ref()
-            .is_none_or(|tenant| tenant.as_str().eq_ignore_ascii_case(authority.tenant.as_str()));
-        // Unlike .NET: it picks one and warns; a configuration that says two things says neither.
-        if !instance_agrees || !tenant_agrees {
-            let key = if instance_agrees { "TenantId" } else { "Instance" };
-            faults.add(
-                Misconfigured::new(format!("Authority and {key} disagree"))
-                    .at(&at)
-                    .hint("keep Instance and TenantId, and remove Authority"),
-            );
-            return None;
-        }
-        // A tenant that is none has been told already.
-        (tenant.is_some() || !says_tenant).then_some(authority)
-    }
-
+    /// Puts together what was written in one key or in several.
     fn from_parts(
-        section: &Section,
-        instance: Option<String>,
+        written: Written,
         tenant: Option<TenantId>,
-        faults: &mut Faults,
-    ) -> Option<Self> {
-        if instance.is_none() {
-            faults.add(
-                Misconfigured::new("missing")
-                    .at(section.path_of("Instance"))
-                    .hint("such as https://login.microsoftonline.com/"),
-            );
+        policy: Option<String>,
+    ) -> Result<Self, Misconfigured> {
+        let Written { instance, path, url } = written;
+        let (tenant_written, shape) = match (path, policy) {
+            (Path::Oidc, None) => return Self::of_provider(url),
+            (Path::Adfs, None) => (Some(TenantId::new("adfs")?), Shape::Adfs),
+            (Path::Dsts(tenant), None) => (tenant, Shape::Dsts),
+            (Path::Tenant(tenant), None) if written::is_ciam(&instance) => (tenant, Shape::Ciam),
+            (Path::Tenant(tenant), None) => (tenant, Shape::Aad),
+            (Path::UserFlow { tenant, policy, has_tfp }, _) => (Some(tenant), Shape::B2c { policy, has_tfp }),
+            (Path::Tfp, Some(policy)) => (None, Shape::B2c { policy, has_tfp: true }),
+            (Path::Tenant(tenant), Some(policy)) if !written::is_ciam(&instance) => {
+                (tenant, Shape::B2c { policy, has_tfp: false })
+            }
+            (Path::Tfp, None) => return Err(written::no_user_flow()),
+            (Path::Tenant(_) | Path::Oidc | Path::Adfs | Path::Dsts(_), Some(_)) => {
+                return Err(Misconfigured::new(
+                    "not an authority of Azure AD B2C, though a user flow is named",
+                )
+                .hint("such as https://contoso.b2clogin.com/, with Domain and SignUpSignInPolicyId"));
+            }
+        };
+        // What the path names wins: ADFS has no tenant, and a user flow stands below its own.
+        let tenant = match tenant_written.or(tenant) {
+            None if shape == Shape::Ciam => Some(written::inferred_tenant(&instance)?),
+            tenant => tenant,
+        };
+        let tenant = tenant.ok_or_else(|| {
+            Misconfigured::new("the authority names no tenant")
+                .hint("write it as https://login.microsoftonline.com/{tenant}/v2.0")
+        })?;
+        if shape == Shape::Aad && tenant.as_str().eq_ignore_ascii_case("adfs") {
+            return Ok(Self { instance, tenant, shape: Shape::Adfs });
         }
-        // One that was refused has been told already.
-        if section.text("TenantId", &mut Faults::default()).is_none() {
-            faults.add(
-                Misconfigured::new("missing")
-                    .at(section.path_of("TenantId"))
-                    .hint("the directory (tenant) id of the app registration"),
-            );
+        if shape == Shape::Aad && written::is_b2c(&instance) {
+            return Err(written::no_user_flow());
         }
-        let at = section.path_of("Instance");
-        let instance = faults.take(host_alone(&instance?).map_err(|fault| fault.at(&at)));
-        Some(Self { instance: instance?, tenant: tenant? })
+        Ok(Self { instance, tenant, shape })
     }
 
-    /// The cloud instance: scheme, host and port.
+    /// What kind of authority it is.
+    pub fn kind(&self) -> AuthorityKind {
+        match self.shape {
+            Shape::Aad => AuthorityKind::Aad,
+            Shape::B2c { .. } => AuthorityKind::B2c,
+            Shape::Ciam => AuthorityKind::Ciam,
+            Shape::Adfs => AuthorityKind::Adfs,
+            Shape::Dsts => AuthorityKind::Dsts,
+            Shape::Oidc(_) => AuthorityKind::Oidc,
+        }
+    }
+
+    /// The instance: scheme, host and port.
     pub fn instance(&self) -> &Url {
         &self.instance
     }
@@ -135,193 +192,116 @@ impl Authority {
         Cloud::of_host(self.host())
     }
 
-    /// The configured tenant.
+    /// The configured tenant. Where the kind [has none](Self::has_tenants), a name that stands in
+    /// its place.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// Where tokens of a tenant are issued. Entra's endpoints are known by heart; nothing is
-    /// discovered.
-    pub fn token_endpoint(&self, tenant: &TenantId) -> Url {
-        self.endpoint(tenant, "oauth2/v2.0/token")
+    /// Whether a request may name another tenant: ADFS and other providers have none, and in B2C
+    /// it belongs to the user flow.
+    pub fn has_tenants(&self) -> bool {
+        matches!(self.shape, Shape::Aad | Shape::Ciam | Shape::Dsts)
     }
 
-    /// Where users of a tenant sign in.
-    pub fn authorize_endpoint(&self, tenant: &TenantId) -> Url {
-        self.endpoint(tenant, "oauth2/v2.0/authorize")
+    /// The user flow of B2C.
+    #[doc(alias = "SignUpSignInPolicyId")]
+    #[doc(alias = "DefaultUserFlow")]
+    pub fn policy(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::B2c { policy, .. } => Some(policy),
+            _ => None,
+        }
     }
 
-    /// Where the metadata of a tenant is, for version 2.0 or, with an empty version, 1.0.
-    pub fn metadata_endpoint(&self, tenant: &TenantId, version: &str) -> Url {
-        let version = if version.is_empty() { String::new() } else { format!("{version}/") };
-        self.endpoint(tenant, &format!("{version}.well-known/openid-configuration"))
+    /// Where tokens of a tenant are issued; nothing where it must be discovered.
+    pub fn token_endpoint(&self, tenant: &TenantId) -> Option<Url> {
+        self.endpoint(tenant, "token")
     }
 
-    fn endpoint(&self, tenant: &TenantId, path: &str) -> Url {
+    /// Where users of a tenant sign in; nothing where it must be discovered.
+    pub fn authorize_endpoint(&self, tenant: &TenantId) -> Option<Url> {
+        self.endpoint(tenant, "authorize")
+    }
+
+    fn endpoint(&self, tenant: &TenantId, name: &str) -> Option<Url> {
+        Some(self.at(&match &self.shape {
+            Shape::Aad | Shape::Ciam => format!("/{tenant}/oauth2/v2.0/{name}"),
+            // .NET asks with `tfp`, however the instance is written.
+            Shape::B2c { policy, .. } => format!("/tfp/{}/{policy}/oauth2/v2.0/{name}", self.tenant),
+            Shape::Adfs => format!("/adfs/oauth2/{name}"),
+            Shape::Dsts => format!("/dstsv2/{tenant}/oauth2/v2.0/{name}"),
+            Shape::Oidc(_) => return None,
+        }))
+    }
+
+    /// Where a tenant's metadata are, of version 2.0 where there are several.
+    pub fn metadata_endpoint(&self, tenant: &TenantId) -> Url {
+        const DOCUMENT: &str = ".well-known/openid-configuration";
+        self.at(&match &self.shape {
+            Shape::Aad | Shape::Ciam => format!("/{tenant}/v2.0/{DOCUMENT}"),
+            Shape::B2c { policy, has_tfp } => {
+                let tfp = if *has_tfp { "/tfp" } else { "" };
+                format!("{tfp}/{}/{policy}/v2.0/{DOCUMENT}", self.tenant)
+            }
+            Shape::Adfs => format!("/adfs/{DOCUMENT}"),
+            Shape::Dsts => format!("/dstsv2/{tenant}/v2.0/{DOCUMENT}"),
+            Shape::Oidc(url) => {
+                let mut document = url.clone();
+                document.set_path(&format!("{}/{DOCUMENT}", url.path().trim_end_matches('/')));
+                return document;
+            }
+        })
+    }
+
+    /// Where the metadata are that tell the issuer of a tenant's tokens of version 1.0.
+    pub fn metadata_endpoint_v1(&self, tenant: &TenantId) -> Option<Url> {
+        matches!(self.shape, Shape::Aad | Shape::Ciam)
+            .then(|| self.at(&format!("/{tenant}/.well-known/openid-configuration")))
+    }
+
+    /// What the authority calls itself, as far as that is known before it is asked: the same for
+    /// every alias of a cloud's host, another for each user flow and provider. Tokens are kept
+    /// under it.
+    pub fn canonical(&self) -> String {
+        let mut canonical = match &self.shape {
+            Shape::Aad | Shape::Ciam => self.instance.clone(),
+            Shape::B2c { policy, .. } => self.at(&format!("/tfp/{}/{policy}/", self.tenant)),
+            Shape::Adfs => self.at("/adfs/"),
+            Shape::Dsts => self.at("/dstsv2/"),
+            Shape::Oidc(url) => url.clone(),
+        };
+        if let (Some(cloud), None) = (self.cloud(), canonical.port()) {
+            // The host of a cloud is a host; nothing else can be wrong with it.
+            let _ = canonical.set_host(Some(cloud.login_host()));
+        }
+        canonical.into()
+    }
+
+    /// The provider's URL as it was written, where endpoints are discovered.
+    pub fn provider(&self) -> Option<&Url> {
+        match &self.shape {
+            Shape::Oidc(url) => Some(url),
+            _ => None,
+        }
+    }
+
+    fn at(&self, path: &str) -> Url {
         let mut url = self.instance.clone();
-        url.set_path(&format!("/{tenant}/{path}"));
+        url.set_path(path);
         url
     }
 }
 
-fn host_alone(instance: &str) -> Result<Url, Misconfigured> {
-    let instance = parse(instance)?;
-    if !matches!(instance.path(), "" | "/") {
-        return Err(Misconfigured::new("the instance has a path").hint(
-            "give the host alone, such as https://login.microsoftonline.com/, and the tenant as TenantId",
-        ));
-    }
-    // It would go along to every endpoint.
-    if instance.query().is_some() || instance.fragment().is_some() {
-        return Err(Misconfigured::new("the instance has a query or a fragment")
-            .hint("give the host alone, and parameters as ExtraQueryParameters"));
-    }
-    refuse_other_kinds(&instance)?;
-    Ok(instance)
-}
-
-fn parse(text: &str) -> Result<Url, Misconfigured> {
-    safe_url(text, "https://login.microsoftonline.com/")
-}
-
-/// Reads the URL of a server that secrets are sent to.
-///
-/// # Errors
-/// [`Misconfigured`] when it is a placeholder, not absolute, not [safe](is_safe), or holds a user name
-/// or password. `example` is what the hint shows.
-pub fn safe_url(text: &str, example: &str) -> Result<Url, Misconfigured> {
-    if is_placeholder(text) {
-        return Err(Misconfigured::new("a placeholder, not a URL").hint(format!("such as {example}")));
-    }
-    let url = Url::parse(text.trim()).map_err(|error| {
-        Misconfigured::new("not an absolute URL").hint(format!("such as {example}")).with_source(error)
-    })?;
-    if !is_safe(&url) {
-        return Err(Misconfigured::new("not an https URL").hint("secrets and tokens travel over https only"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Misconfigured::new("the URL holds a user name or password"));
-    }
-    Ok(url)
-}
-
-/// Whether secrets may be sent there: over `https`, or to this machine itself.
-pub fn is_safe(url: &Url) -> bool {
-    match url.scheme() {
-        "https" => url.has_host(),
-        "http" => is_this_machine(url),
-        _ => false,
-    }
-}
-
-/// Whether a URL leads back to this machine.
-pub(crate) fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(host)) => host.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Kinds of authority whose endpoints and tenants follow other rules: refused by name, rather than
-/// asked at the wrong address.
-fn refuse_other_kinds(url: &Url) -> Result<(), Misconfigured> {
-    let host = url.host_str().unwrap_or_default();
-    let kind = match host {
-        host if host.ends_with(".ciamlogin.com") => "Entra External ID (CIAM)",
-        host if host.ends_with(".b2clogin.com") => "Azure AD B2C",
-        _ => return Ok(()),
-    };
-    Err(Misconfigured::new(format!("authorities of {kind} are not supported"))
-        .hint("use an authority of a workforce tenant"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn check(section: serde_json::Value, expected: &str) {
-        let mut faults = Faults::default();
-        let authority = Authority::from_section(&Section::new("AzureAd", section), &mut faults);
-        let found = match authority {
-            Some(authority) => authority.token_endpoint(authority.tenant()).to_string(),
-            None => faults.into_error().to_string(),
-        };
-        assert!(found.starts_with(expected), "{found}");
-    }
-
-    #[test]
-    fn instance_and_tenant() {
-        let expected = "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token";
-        check(
-            json!({"Instance": "https://login.microsoftonline.us", "TenantId": "contoso.example"}),
-            expected,
-        );
-        check(json!({"Authority": "https://login.microsoftonline.us/contoso.example/v2.0?dc=x#y"}), expected);
-        check(json!({"Instance": "http://127.0.0.1:5000/", "TenantId": "t"}), "http://127.0.0.1:5000/t/");
-    }
-
-    #[test]
-    fn agreeing_twice_is_fine_and_disagreeing_is_refused() {
-        let authority = "https://login.microsoftonline.com/contoso.example/v2.0";
-        check(
-            json!({"Authority": authority, "Instance": "https://login.microsoftonline.com", "TenantId": "Contoso.example"}),
-            "https://login.microsoftonline.com/contoso.example/",
-        );
-        check(
-            json!({"Authority": authority, "TenantId": "fabrikam.example"}),
-            "AzureAd.Authority: Authority and TenantId disagree",
-        );
-        check(
-            json!({"Authority": authority, "Instance": "https://login.microsoftonline.us"}),
-            "AzureAd.Authority: Authority and Instance disagree",
-        );
-    }
-
-    #[test]
-    fn one_fault_hides_no_other() {
-        check(
-            json!({
-                "Authority": "https://login.microsoftonline.com/contoso.example",
-                "Instance": "https://login.microsoftonline.us", "TenantId": "your-tenant-id",
-            }),
-            "2 faults: AzureAd.TenantId: \"your-tenant-id\" is a placeholder, not a tenant id (put in the tenant id \
-             that the Entra admin center shows); AzureAd.Authority: Authority and Instance disagree",
-        );
-        check(
-            json!({"Instance": "http://login.example", "TenantId": "your-tenant-id"}),
-            "2 faults: AzureAd.TenantId: \"your-",
-        );
-        check(json!({"Instance": "http://login.example"}), "2 faults: AzureAd.TenantId: missing");
-    }
-
-    #[test]
-    fn what_is_missing_or_unsafe() {
-        check(json!({}), "2 faults: AzureAd.Instance: missing");
-        check(json!({"Instance": "https://login.microsoftonline.com"}), "AzureAd.TenantId: missing");
-        check(
-            json!({"Instance": "http://login.example", "TenantId": "t"}),
-            "AzureAd.Instance: not an https URL",
-        );
-        check(
-            json!({"Instance": "https://u:p@login.example", "TenantId": "t"}),
-            "AzureAd.Instance: the URL holds",
-        );
-        check(
-            json!({"Instance": "https://login.example", "TenantId": "your-tenant-id"}),
-            "AzureAd.TenantId: \"your-",
-        );
-        check(
-            json!({"Instance": "https://login.example/?secret=s3cret", "TenantId": "t"}),
-            "AzureAd.Instance: the instance has a query or a fragment (",
-        );
-        check(
-            json!({"Authority": "https://login.example/"}),
-            "AzureAd.Authority: the authority names no tenant",
-        );
-        check(json!({"Authority": "login.example/t"}), "AzureAd.Authority: not an absolute URL");
+impl fmt::Display for AuthorityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aad => "Entra ID",
+            Self::B2c => "Azure AD B2C",
+            Self::Ciam => "Entra External ID",
+            Self::Adfs => "AD FS",
+            Self::Dsts => "dSTS",
+            Self::Oidc => "an OpenID provider",
+        })
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     builder::TokenAcquirerBuilder,
     cache::{AnsweredBy, Cache, Cached, Entry, Identity, KeyRef, Reason, Statistics, is_over},
     credential::{CredentialChain, CredentialReport},
-    endpoint::Endpoint,
+    endpoint::Endpoints,
     fetch::{Purpose, fetch},
     flight::{Boarded, Destination, Flights},
     grant::Grant,
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) wire: Wire,
     /// What hands out the tokens of managed identities.
     pub(crate) platform: Platform,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoints: Endpoints,
     pub(crate) cache: Cache,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) sessions: Sessions,

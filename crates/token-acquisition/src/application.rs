@@ -7,11 +7,10 @@ mod section;
 use std::{fmt, sync::Arc};
 
 use entra_abstractions::{Authority, ClientId, Misconfigured, Section, TenantId};
-use url::Url;
 
 pub use builder::ApplicationBuilder;
 
-use crate::credential::CredentialDescription;
+use crate::{credential::CredentialDescription, region::is_region};
 
 /// An application that is registered in Entra. Cloning it is one atomic increment.
 ///
@@ -45,7 +44,6 @@ struct Inner {
     /// The section it was read from; empty where it was described in code.
     path: String,
     authority: Authority,
-    discovered_authority: Option<Url>,
     client_id: ClientId,
     app_home_tenant: Option<TenantId>,
     capabilities: Vec<String>,
@@ -104,12 +102,6 @@ impl Application {
         self.0.authority.host()
     }
 
-    /// The OpenID provider that must be asked for its endpoints first, under
-    /// `/.well-known/openid-configuration` below this URL.
-    pub(crate) fn discovered_authority(&self) -> Option<&Url> {
-        self.0.discovered_authority.as_ref()
-    }
-
     /// Where it was configured; empty where it was described in code.
     pub(crate) fn path(&self) -> &str {
         &self.0.path
@@ -151,6 +143,15 @@ fn client_id(written: Option<&str>) -> Result<ClientId, Misconfigured> {
         return Err(Misconfigured::new("missing").hint("the application (client) id of the app registration"));
     };
     ClientId::new(id)
+}
+
+/// The name of a region, or the word that has it detected.
+fn check_region(region: &str) -> Result<String, Misconfigured> {
+    let region = region.trim();
+    if is_region(region) {
+        return Ok(region.to_owned());
+    }
+    Err(Misconfigured::new("not the name of an Azure region").hint("such as westus2, or TryAutoDetect"))
 }
 
 /// The tenant that stands in for one that names none, and so must name one itself.

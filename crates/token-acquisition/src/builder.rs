@@ -5,7 +5,7 @@ mod others;
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AcquireToken, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, Misconfigured,
+    AcquireToken, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, Misconfigured,
     ProvideAssertion, Section, StoreTokens, SystemClock,
 };
 
@@ -14,11 +14,12 @@ use crate::{
     application::Application,
     cache::{Cache, Identity},
     credential::{Algorithm, CredentialChain, Manner, Surroundings},
-    endpoint::Endpoint,
+    endpoint::Endpoints,
     flight::Flights,
     http, jitter,
     managed_identity::Platform,
     refresh::RefreshTokens,
+    region::{Detection, Region},
     session::Sessions,
     telemetry::{self, Meters, Metrics},
     wire::{RetryDelay, Wire},
@@ -37,6 +38,8 @@ pub struct TokenAcquirerBuilder {
     /// The sections of the applications that this one vouches for.
     vouching_for: Vec<String>,
     retry_delay: Duration,
+    look_again_after: Duration,
+    discovers_instances: bool,
     cache_budget: usize,
     meters: Meters,
     store: Option<Arc<dyn StoreTokens>>,
@@ -56,6 +59,8 @@ impl TokenAcquirerBuilder {
             configuration: None,
             vouching_for: Vec::new(),
             retry_delay: Duration::from_secs(1),
+            look_again_after: Duration::from_secs(300),
+            discovers_instances: true,
             cache_budget: 256 * 1024 * 1024,
             meters: None,
             store: None,
@@ -78,7 +83,7 @@ impl TokenAcquirerBuilder {
         self
     }
 
-    /// The environment variables that credentials may name, instead of the process's own.
+    /// The environment variables that credentials and regions may name, instead of the process's own.
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
@@ -120,6 +125,23 @@ impl TokenAcquirerBuilder {
     #[must_use]
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay;
+        self
+    }
+
+    /// How long it is remembered that the region of this machine could not be detected, or that
+    /// Entra could not be asked about a login host; five minutes where nothing is said.
+    #[must_use]
+    pub fn look_again_after(mut self, interval: Duration) -> Self {
+        self.look_again_after = interval;
+        self
+    }
+
+    /// Never asks Entra whether a login host that is not known by heart is its own: for clouds
+    /// without a way to the public one. The host is taken for Entra's.
+    #[doc(alias = "WithInstanceDiscovery")]
+    #[must_use]
+    pub fn without_instance_discovery(mut self) -> Self {
+        self.discovers_instances = false;
         self
     }
 
@@ -180,10 +202,19 @@ impl TokenAcquirerBuilder {
     /// [`Misconfigured`] when a credential names a provider or application that is not here, or no
     /// HTTP client can be built from the settings.
     pub fn build(self) -> Result<TokenAcquirer, Misconfigured> {
-        if self.application.region().is_some() {
-            tracing::warn!("AzureRegion is not used yet: tokens come from the global endpoint");
-        }
         let authority = self.application.authority();
+        let delay = RetryDelay(self.retry_delay);
+        let region = Region::new(
+            self.application.region(),
+            authority,
+            Detection {
+                environment: &self.environment,
+                http: &self.http,
+                clock: Arc::clone(&self.clock),
+                delay,
+                again_after: self.look_again_after,
+            },
+        )?;
         let client = http::build(&self.http, authority)?;
         let credentials = self.credentials(&client)?;
         let app_tenant = match self.application.app_home_tenant() {
@@ -191,14 +222,13 @@ impl TokenAcquirerBuilder {
             _ => authority.tenant(),
         };
         let identity = Identity::new(
-            authority.instance().to_string(),
+            authority.canonical(),
             self.application.client_id().clone(),
             authority.tenant().clone(),
             app_tenant.clone(),
             self.application.path_of("TenantId"),
         );
         let identity = identity.of_host(self.host);
-        let delay = RetryDelay(self.retry_delay);
         let shared = Shared {
             platform: Platform::new(
                 self.environment,
@@ -208,7 +238,13 @@ impl TokenAcquirerBuilder {
                 self.arc_keys,
             ),
             wire: Wire::new(client, Arc::clone(&self.clock), delay),
-            endpoint: Endpoint::default(),
+            endpoints: Endpoints::new(
+                authority,
+                self.discovers_instances,
+                region,
+                Arc::clone(&self.clock),
+                self.look_again_after,
+            ),
             sessions: match self.store {
                 Some(store) => Sessions::shared(store),
                 None => Sessions::in_memory(Arc::clone(&self.clock)),
@@ -232,14 +268,22 @@ impl TokenAcquirerBuilder {
     }
 
     fn credentials(&self, client: &reqwest::Client) -> Result<CredentialChain, Misconfigured> {
-        let is_entra = self.application.discovered_authority().is_none();
+        let authority = self.application.authority();
+        let is_entra =
+            matches!(authority.kind(), AuthorityKind::Aad | AuthorityKind::B2c | AuthorityKind::Ciam);
         let surroundings = Surroundings {
             providers: &self.providers,
             others: self,
             vault_tokens: self.vault_tokens.as_ref(),
-            cloud: self.application.authority().cloud().unwrap_or(Cloud::Public),
+            cloud: authority.cloud().unwrap_or(Cloud::Public),
             manner: Manner {
-                algorithm: Algorithm::Ps256,
+                algorithm: match authority.kind() {
+                    // These know certificates by the older thumbprint, and no PSS.
+                    AuthorityKind::Adfs | AuthorityKind::Dsts => Algorithm::Rs256,
+                    AuthorityKind::Aad | AuthorityKind::B2c | AuthorityKind::Ciam | AuthorityKind::Oidc => {
+                        Algorithm::Ps256
+                    }
+                },
                 reusable: is_entra,
                 send_x5c: self.application.send_x5c(),
             },

@@ -1,67 +1,110 @@
-//! Where the token endpoint is: known by heart for Entra, discovered for another authorization
-//! server, where the builder said so.
+//! Where the token endpoint is: known by heart for Entra, discovered for other providers, in a region
+//! where the application asks for one.
+//!
+//! A secret goes to the configured host, to a region of its cloud, or where the configured
+//! provider's own metadata say: what any other server answers never leads it elsewhere.
 
-use entra_abstractions::{Exchange, TenantId, TokenError, Unavailable, is_safe};
-use http::header;
-use serde::Deserialize;
-use tokio::sync::OnceCell;
+mod instance;
+mod issuer;
+mod provider;
+
+use std::{sync::Arc, time::Duration};
+
+use entra_abstractions::{
+    Authority, AuthorityKind, Clock, CorrelationId, Misconfigured, TenantId, TokenError, is_this_machine,
+};
 use url::Url;
 
-use crate::{application::Application, http::read_capped};
+use crate::{application::Application, region::Region};
+use instance::{InstanceDiscovery, Owner};
+use provider::Provider;
 
-/// The token endpoint of a discovered authority, once it is known.
-#[derive(Debug, Default)]
-pub(crate) struct Endpoint {
-    discovered: OnceCell<Url>,
+/// The endpoints of an application's authority, as far as they are known.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    /// None where the host is known, or must not be asked about.
+    instance: Option<InstanceDiscovery>,
+    provider: Provider,
+    region: Region,
 }
 
-/// The metadata of an authorization server (RFC 8414), as far as it is used.
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    token_endpoint: String,
+/// For whom an endpoint is looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) tenant: &'a TenantId,
+    /// Whether it is the application's own token: only those are issued in regions.
+    pub(crate) for_app: bool,
+    pub(crate) correlation_id: CorrelationId,
 }
 
-const LARGEST_DOCUMENT: usize = 256 * 1024;
-
-impl Endpoint {
-    pub(crate) async fn of(
-        &self,
-        application: &Application,
-        tenant: &TenantId,
-        client: &reqwest::Client,
-    ) -> Result<Url, TokenError> {
-        match application.discovered_authority() {
-            None => Ok(application.authority().token_endpoint(tenant)),
-            // A failure is not kept: the next call asks again.
-            Some(authority) => self.discovered.get_or_try_init(|| discover(authority, client)).await.cloned(),
+impl Endpoints {
+    pub(crate) fn new(
+        authority: &Authority,
+        discovers_instances: bool,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        again_after: Duration,
+    ) -> Self {
+        let is_stranger = authority.kind() == AuthorityKind::Aad
+            && !instance::is_known(authority.host())
+            && !is_this_machine(authority.instance());
+        Self {
+            instance: (is_stranger && discovers_instances)
+                .then(|| InstanceDiscovery::new(clock, again_after)),
+            provider: Provider::default(),
+            region,
         }
     }
+
+    /// The token endpoint for this request.
+    ///
+    /// # Errors
+    /// Where the provider's metadata cannot be had, or the host is nobody's.
+    pub(crate) async fn token(
+        &self,
+        application: &Application,
+        wanted: Wanted<'_>,
+        client: &reqwest::Client,
+    ) -> Result<Url, TokenError> {
+        let authority = application.authority();
+        let Some(global) = authority.token_endpoint(wanted.tenant) else {
+            return self.discovered(authority, wanted, client).await;
+        };
+        if let Some(instance) = &self.instance
+            && instance.owner(authority, wanted, client).await == Owner::Another
+        {
+            let discovered = self.discovered(authority, wanted, client).await;
+            return discovered.map_err(|error| nobodys(application, error));
+        }
+        if wanted.for_app
+            && let Some(regional) = self.region.of(authority, &global).await
+        {
+            return Ok(regional);
+        }
+        Ok(global)
+    }
+
+    async fn discovered(
+        &self,
+        authority: &Authority,
+        wanted: Wanted<'_>,
+        client: &reqwest::Client,
+    ) -> Result<Url, TokenError> {
+        self.provider.token_endpoint(&authority.metadata_endpoint(wanted.tenant), client).await
+    }
 }
 
-async fn discover(authority: &Url, client: &reqwest::Client) -> Result<Url, TokenError> {
-    let exchange = || Exchange::new("discovery", authority.host_str().unwrap_or_default());
-    let mut url = authority.clone();
-    url.set_path(&format!("{}/.well-known/openid-configuration", authority.path().trim_end_matches('/')));
-    let failed = |what: &str| TokenError::from(Unavailable::new(exchange(), what));
-    let broken = |error: reqwest::Error| {
-        TokenError::from(Unavailable::new(exchange(), "no connection").with_source(error.without_url()))
-    };
-    let response = client.get(url).header(header::ACCEPT, "application/json").send().await.map_err(broken)?;
-    let status = response.status().as_u16();
-    if status != 200 {
-        return Err(Unavailable::new(exchange().with_status(status), "no metadata").into());
+/// A host that Entra does not know, and that says nothing usable of itself: more likely a slip of
+/// the pen than an outage.
+fn nobodys(application: &Application, error: TokenError) -> TokenError {
+    let status = error.exchange().and_then(entra_abstractions::Exchange::status);
+    if status.is_none_or(|status| status >= 500) {
+        return error;
     }
-    let body = read_capped(response, LARGEST_DOCUMENT).await.map_err(broken)?;
-    let metadata: Metadata = body
-        .and_then(|body| serde_json::from_slice(&body).ok())
-        .ok_or_else(|| failed("metadata that cannot be read"))?;
-    // RFC 8414 section 3.3: metadata that speaks for another issuer is nobody's.
-    if metadata.issuer.trim_end_matches('/') != authority.as_str().trim_end_matches('/') {
-        return Err(failed("metadata of another issuer"));
-    }
-    match Url::parse(&metadata.token_endpoint) {
-        Ok(endpoint) if is_safe(&endpoint) => Ok(endpoint),
-        _ => Err(failed("a token endpoint that is not an https URL")),
-    }
+    let host = application.authority_host();
+    Misconfigured::new(format!("Entra knows no login host {host}, and that host has no metadata for this tenant"))
+        .at(application.path_of("Instance"))
+        .hint("check the spelling of Instance or Authority; in a cloud that cannot be asked, turn instance discovery off")
+        .with_source(error)
+        .into()
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    AccessToken, AccountId, AgentUser, AssertionContext, Claims, Exchange, InteractionRequired, Place,
-    Scheme, Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
+    AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange,
+    InteractionRequired, Place, Scheme, Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
 };
 
 use crate::{
@@ -217,7 +217,7 @@ async fn post(
     routing_hint: Option<String>,
 ) -> Result<Granted, TokenError> {
     let identity = engine.identity();
-    let mut url = engine.token_endpoint(&plan.tenant).await?;
+    let mut url = engine.token_endpoint(plan).await?;
     // The assertion's audience is the endpoint itself, whatever is asked along in the query.
     let mut context = AssertionContext::new(identity.client.clone(), url.as_str(), plan.correlation_id);
     context.tenant = Some(plan.tenant.clone());
@@ -297,7 +297,7 @@ pub(crate) fn keep_token(
     granted: Granted,
 ) -> Result<AccessToken, TokenError> {
     let token = AccessToken::new(plan.scheme.clone(), granted.access_token, granted.ends_at)?
-        .with_tenant(issuing_tenant(plan))
+        .with_tenant(tenant_of(engine, plan))
         .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
         .with_account(granted.account)
         .with_id_token(granted.id_token)
@@ -310,10 +310,21 @@ pub(crate) fn keep_token(
     Ok(token)
 }
 
-/// A host does not say in which tenant its identity lives.
-fn issuing_tenant(plan: &Plan) -> Option<TenantId> {
-    let is_told = plan.tenant.is_real() && !matches!(plan.grant, Grant::ManagedIdentity(_));
-    is_told.then(|| plan.tenant.clone())
+/// The tenant whose token it is, as far as the request says so.
+fn tenant_of(engine: &TokenAcquirer, plan: &Plan) -> Option<TenantId> {
+    // A host does not say in which tenant its identity lives.
+    if matches!(plan.grant, Grant::ManagedIdentity(_)) {
+        return None;
+    }
+    let authority = engine.application().authority();
+    match authority.kind() {
+        AuthorityKind::Aad | AuthorityKind::Ciam | AuthorityKind::Dsts => {
+            plan.tenant.is_real().then(|| plan.tenant.clone())
+        }
+        // Whatever tenant a request names, a user flow stands below its own.
+        AuthorityKind::B2c => Some(authority.tenant().clone()),
+        AuthorityKind::Adfs | AuthorityKind::Oidc => None,
+    }
 }
 
 fn signed_out(engine: &TokenAcquirer, plan: &Plan) -> InteractionRequired {

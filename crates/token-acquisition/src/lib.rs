@@ -21,6 +21,7 @@ mod jitter;
 mod managed_identity;
 mod plan;
 mod refresh;
+mod region;
 mod session;
 mod sign_in;
 mod telemetry;

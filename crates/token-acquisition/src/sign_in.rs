@@ -74,7 +74,7 @@ fn plan(engine: &TokenAcquirer, scopes: &Scopes) -> Result<Plan, TokenError> {
 
 fn keep(engine: &TokenAcquirer, granted: Granted, scopes: Scopes) -> Result<SignedIn, TokenError> {
     let Some(account) = granted.account.clone() else {
-        let exchange = Exchange::new("authorization_code", engine.identity().instance.clone());
+        let exchange = Exchange::new("authorization_code", engine.application().authority_host());
         return Err(Unavailable::new(exchange, "an answer that does not say who signed in").into());
     };
     let plan = engine.plan(&TokenRequest::for_account(scopes, account.clone()))?;

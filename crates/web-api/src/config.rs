@@ -1,7 +1,7 @@
 //! Reads the section of an API (`AzureAd`), and tells everything that is wrong with it at once.
 
 use entra_abstractions::{
-    Authority, ClientId, Faults, Misconfigured, Section,
+    Authority, AuthorityKind, ClientId, Faults, Misconfigured, Section,
     section::{known, nearest},
 };
 
@@ -52,6 +52,12 @@ impl Config {
         refuse_what_is_not_done(section, faults);
         let client = client_id(section, faults);
         let authority = Authority::from_section(section, faults);
+        if let Some(authority) = &authority
+            && authority.kind() != AuthorityKind::Aad
+        {
+            let what = format!("APIs of {} are not protected yet", authority.kind());
+            faults.add(Misconfigured::new(what).at(section.path()));
+        }
         let validation = section.section("TokenValidationParameters");
         validation.check_keys(known::TOKEN_VALIDATION_PARAMETERS, faults);
         let issuers = texts(&validation, &["ValidIssuer", "ValidIssuers"], faults);
@@ -90,13 +96,6 @@ fn client_id(section: &Section, faults: &mut Faults) -> Option<ClientId> {
 /// Configurations that this version does not serve are refused by their name: half of them served
 /// would be worse.
 fn refuse_what_is_not_done(section: &Section, faults: &mut Faults) {
-    for key in ["SignUpSignInPolicyId", "ResetPasswordPolicyId", "EditProfilePolicyId"] {
-        if section.text(key, faults).is_some() {
-            faults.add(
-                Misconfigured::new("user flows of Azure AD B2C are not supported").at(section.path_of(key)),
-            );
-        }
-    }
     for key in ["TokenDecryptionCertificates", "TokenDecryptionCredentials"] {
         if !section.list(key, faults).is_empty() {
             faults.add(

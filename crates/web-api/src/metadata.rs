@@ -50,14 +50,20 @@ struct IssuerAlone {
 
 impl Source {
     pub(crate) async fn fetch(&self, now: SystemTime) -> Result<Metadata, Unavailable> {
-        let v1 = self.authority.metadata_endpoint(self.authority.tenant(), "");
-        let (current, v1) = join(self.current(), get_json::<IssuerAlone>(&self.client, &v1)).await;
+        let (current, v1) = join(self.current(), self.v1()).await;
         let (issuer, keys) = current?;
         Ok(Metadata { issuer, issuer_v1: v1?.map(|document| document.issuer), keys, fetched_at: now })
     }
 
+    async fn v1(&self) -> Result<Option<IssuerAlone>, Unavailable> {
+        match self.authority.metadata_endpoint_v1(self.authority.tenant()) {
+            Some(document) => get_json(&self.client, &document).await,
+            None => Ok(None),
+        }
+    }
+
     async fn current(&self) -> Result<(String, Keys), Unavailable> {
-        let url = self.authority.metadata_endpoint(self.authority.tenant(), "v2.0");
+        let url = self.authority.metadata_endpoint(self.authority.tenant());
         let exchange = || Exchange::new("metadata", self.authority.host());
         let document: Configuration = get_json(&self.client, &url)
             .await?

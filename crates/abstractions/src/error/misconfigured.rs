@@ -163,6 +163,11 @@ impl Faults {
         result.map_err(|fault| self.add(fault)).ok()
     }
 
+    /// Notes everything that others noted.
+    pub fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Whether nothing is wrong so far.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -134,6 +134,10 @@ fn patch_request(scene: &mut Scene, number: &str, patch: &Value) -> Result<()> {
     let index = number.parse::<usize>()?.wrapping_sub(1);
     let sent = scene.sent.get_mut(index).context("there is no such request")?;
     for (part, patch) in patch.as_object().into_iter().flatten() {
+        if let ("url", Some(url)) = (part.as_str(), patch.as_str()) {
+            url.clone_into(&mut sent.request.url);
+            continue;
+        }
         let Value::Object(patch) = patch else { bail!("{part}: members are expected") };
         let members = match part.as_str() {
             "form" => &mut sent.request.form,

@@ -4,7 +4,7 @@
 use std::sync::Weak;
 use std::{sync::Arc, time::SystemTime};
 
-use entra_abstractions::{TenantId, TokenError};
+use entra_abstractions::TokenError;
 use url::Url;
 
 use super::{TokenAcquirer, destination};
@@ -13,6 +13,8 @@ use crate::acquirer::Engine;
 use crate::{
     cache::{Cache, Identity},
     credential::CredentialChain,
+    endpoint::Wanted,
+    grant::Grant,
     managed_identity::Platform,
     plan::Plan,
     refresh::RefreshTokens,
@@ -77,8 +79,13 @@ impl TokenAcquirer {
         self.0.shared.early
     }
 
-    pub(crate) async fn token_endpoint(&self, tenant: &TenantId) -> Result<Url, TokenError> {
+    pub(crate) async fn token_endpoint(&self, plan: &Plan) -> Result<Url, TokenError> {
         let shared = &self.0.shared;
-        shared.endpoint.of(&shared.application, tenant, shared.wire.client()).await
+        let wanted = Wanted {
+            tenant: &plan.tenant,
+            for_app: matches!(plan.grant, Grant::ClientCredentials),
+            correlation_id: plan.correlation_id,
+        };
+        shared.endpoints.token(&shared.application, wanted, shared.wire.client()).await
     }
 }

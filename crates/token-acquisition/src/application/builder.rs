@@ -3,14 +3,16 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use entra_abstractions::{
-    AcquireToken, Authority, Faults, Misconfigured, ProvideAssertion, Secret, TenantId, safe_url,
+    AcquireToken, Authority, AuthorityKind, Cloud, Faults, Misconfigured, ProvideAssertion, Secret, TenantId,
     section::is_placeholder,
 };
-use url::Url;
 
-use super::{Application, Inner, client_id, home_tenant};
-use crate::credential::{
-    CredentialDescription, CredentialSource, Find, VaultSource, placeholder, vault_name, vault_url,
+use super::{Application, Inner, check_region, client_id, home_tenant};
+use crate::{
+    credential::{
+        CredentialDescription, CredentialSource, Find, VaultSource, placeholder, vault_name, vault_url,
+    },
+    region::AUTO,
 };
 
 /// Builds an [`Application`]. Credentials are tried in the order in which they are given.
@@ -21,7 +23,9 @@ use crate::credential::{
 pub struct ApplicationBuilder {
     instance: Option<String>,
     tenant: Option<String>,
+    authority: Option<String>,
     discovered: Option<String>,
+    region: Option<String>,
     client_id: Option<String>,
     app_home_tenant: Option<String>,
     capabilities: Vec<String>,
@@ -43,6 +47,24 @@ impl ApplicationBuilder {
         self
     }
 
+    /// The cloud by its name, in place of its URL.
+    #[doc(alias = "AzureCloudInstance")]
+    pub fn cloud(self, cloud: Cloud) -> Self {
+        self.instance(format!("https://{}", cloud.login_host()))
+    }
+
+    /// Host and tenant in one URL, in place of instance and tenant. Of whatever kind: Entra External
+    /// ID (`https://contoso.ciamlogin.com`), a user flow of B2C
+    /// (`https://contoso.b2clogin.com/tfp/contoso.onmicrosoft.com/B2C_1_susi`), AD FS
+    /// (`https://fs.contoso.example/adfs`), or another OpenID provider.
+    #[doc(alias = "WithAuthority")]
+    #[doc(alias = "WithB2CAuthority")]
+    #[doc(alias = "WithAdfsAuthority")]
+    pub fn authority(mut self, url: impl Into<String>) -> Self {
+        self.authority = Some(url.into());
+        self
+    }
+
     /// Another OpenID provider than Entra, in place of instance and tenant: its token endpoint is
     /// discovered from `/.well-known/openid-configuration` below this URL.
     #[doc(alias = "WithOidcAuthority")]
@@ -61,6 +83,23 @@ impl ApplicationBuilder {
     pub fn app_home_tenant(mut self, tenant: impl Into<String>) -> Self {
         self.app_home_tenant = Some(tenant.into());
         self
+    }
+
+    /// The Azure region in which the application's own tokens are issued, such as `westus2`.
+    #[doc(alias = "WithAzureRegion")]
+    #[doc(alias = "AzureRegion")]
+    pub fn region(mut self, name: impl Into<String>) -> Self {
+        self.region = Some(name.into());
+        self
+    }
+
+    /// Has the region of this machine detected, when the first token is asked for: from the variable
+    /// `REGION_NAME`, else by the machine's metadata service. Where there is none the global
+    /// endpoint serves.
+    #[doc(alias = "TryAutoDetect")]
+    #[doc(alias = "AttemptRegionDiscovery")]
+    pub fn detect_region(self) -> Self {
+        self.region(AUTO)
     }
 
     /// Something that this application can do, such as `cp1`: it can answer a claims challenge.
@@ -253,14 +292,11 @@ impl ApplicationBuilder {
     /// developer must act.
     pub fn build(self) -> Result<Application, Misconfigured> {
         let mut faults = Faults::default();
-        let discovered = self.discovered.as_ref().and_then(|url| self.provider(url, &mut faults));
-        let authority = match (&self.discovered, &discovered) {
-            (None, _) => self.entra(&mut faults),
-            (Some(_), None) => None,
-            (Some(_), Some(url)) => {
-                faults.take(host_alone(url).map_err(|fault| fault.at("discovered_authority")))
-            }
-        };
+        let authority = self.issuer(&mut faults);
+        let region = self
+            .region
+            .as_deref()
+            .and_then(|region| faults.take(check_region(region).map_err(|fault| fault.at("region"))));
         let client_id =
             faults.take(client_id(self.client_id.as_deref()).map_err(|fault| fault.at("client_id")));
         let app_home_tenant = self.app_home_tenant.and_then(|tenant| {
@@ -273,12 +309,11 @@ impl ApplicationBuilder {
             (Some(authority), Some(client_id)) => faults.into_result(Application(Arc::new(Inner {
                 path: String::new(),
                 authority,
-                discovered_authority: discovered,
                 client_id,
                 app_home_tenant,
                 capabilities: self.capabilities,
                 query_parameters: self.query_parameters,
-                region: None,
+                region,
                 send_x5c: self.send_x5c,
                 credentials: self.credentials,
             }))),
@@ -286,8 +321,32 @@ impl ApplicationBuilder {
         }
     }
 
+    fn issuer(&self, faults: &mut Faults) -> Option<Authority> {
+        let is_parted = self.instance.is_some() || self.tenant.is_some();
+        let (at, authority) = match (&self.authority, &self.discovered) {
+            (None, None) => return self.entra(faults),
+            (Some(_), Some(_)) => ("authority", Err(Misconfigured::new("given beside another authority"))),
+            (Some(url), None) => ("authority", Authority::parse(url)),
+            (None, Some(url)) => ("discovered_authority", Authority::discovered(url)),
+        };
+        let authority = match authority {
+            Ok(_) if is_parted => {
+                Err(Misconfigured::new("given beside an instance or a tenant").hint("keep one of the two"))
+            }
+            authority => authority,
+        };
+        faults.take(authority.map_err(|fault| fault.at(at)))
+    }
+
     fn entra(&self, faults: &mut Faults) -> Option<Authority> {
+        let instance = self.instance.as_deref().unwrap_or(PUBLIC_CLOUD);
         let Some(tenant) = &self.tenant else {
+            // The host of an external id, and AD FS, name no tenant beside them.
+            if let Ok(authority) = Authority::parse(instance)
+                && matches!(authority.kind(), AuthorityKind::Ciam | AuthorityKind::Adfs)
+            {
+                return Some(authority);
+            }
             faults.add(
                 Misconfigured::new("missing")
                     .at("tenant")
@@ -296,25 +355,9 @@ impl ApplicationBuilder {
             return None;
         };
         let tenant = faults.take(TenantId::new(tenant).map_err(|fault| fault.at("tenant")))?;
-        let instance = self.instance.as_deref().unwrap_or(PUBLIC_CLOUD);
         let authority = Authority::new(instance, tenant).map_err(|fault| fault.at("instance"));
         faults.take(authority)
     }
-
-    fn provider(&self, url: &str, faults: &mut Faults) -> Option<Url> {
-        let provider = if self.instance.is_some() || self.tenant.is_some() {
-            Err(Misconfigured::new("given beside an instance or a tenant").hint("keep one of the two"))
-        } else {
-            safe_url(url, "the issuer's own, https://idp.example/realm")
-        };
-        faults.take(provider.map_err(|fault| fault.at("discovered_authority")))
-    }
-}
-
-/// Another provider has no tenants: its host stands in the place of one.
-fn host_alone(provider: &Url) -> Result<Authority, Misconfigured> {
-    let host = provider.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    Authority::new(&provider.origin().ascii_serialization(), TenantId::new(host)?)
 }
 
 const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use entra_abstractions::{Authority, Faults, Misconfigured, Section, TenantId, section::known};
 use url::Url;
 
-use super::{Application, Inner, client_id, home_tenant};
+use super::{Application, Inner, check_region, client_id, home_tenant};
 use crate::credential::CredentialDescription;
 
 pub(super) fn read(section: &Section) -> Result<Application, Misconfigured> {
@@ -30,7 +30,6 @@ pub(super) fn read(section: &Section) -> Result<Application, Misconfigured> {
         (Some(authority), Some(client_id)) => faults.into_result(Application(Arc::new(Inner {
             path: section.path().to_owned(),
             authority,
-            discovered_authority: None,
             client_id,
             app_home_tenant,
             capabilities,
@@ -65,17 +64,7 @@ fn query_parameters(section: &Section, faults: &mut Faults) -> Vec<(String, Stri
     parameters
 }
 
-/// A region becomes a label of a host name, so nothing else is let in.
 fn region(section: &Section, faults: &mut Faults) -> Option<String> {
     let region = section.text("AzureRegion", faults)?;
-    let region = region.trim();
-    if region.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Some(region.to_owned());
-    }
-    faults.add(
-        Misconfigured::new("not the name of an Azure region")
-            .at(section.path_of("AzureRegion"))
-            .hint("such as westus2, or TryAutoDetect"),
-    );
-    None
+    faults.take(check_region(&region).map_err(|fault| fault.at(section.path_of("AzureRegion"))))
 }

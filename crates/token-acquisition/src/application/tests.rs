@@ -290,7 +290,7 @@ fn in_code_as_in_the_file() {
         .unwrap();
     assert_eq!(application.authority().instance().as_str(), "https://login.microsoftonline.com/");
     assert_eq!(application.credentials().len(), 3);
-    assert!(application.send_x5c() && application.discovered_authority().is_none());
+    assert!(application.send_x5c() && application.authority().provider().is_none());
     assert_no_secrets(&format!("{application:?}"), [SECRET, "opensesame", "s3cret"]);
 }
 
@@ -312,7 +312,7 @@ fn a_builder_tells_everything_at_once() {
 fn an_authority_to_be_discovered() {
     let discovered = |url: &str| Application::builder().discovered_authority(url).client_id("daemon").build();
     let application = discovered("https://idp.example:8443/realm?policy=p").unwrap();
-    assert_eq!(application.discovered_authority().unwrap().path(), "/realm");
+    assert_eq!(application.authority().provider().unwrap().path(), "/realm");
     assert_eq!(application.authority_host(), "idp.example");
     assert!(discovered("http://[::1]:9000/").is_ok());
     for (url, expected) in [

@@ -68,13 +68,10 @@ fn what_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_is_not_done_is_refused_by_name() {
-    check(
-        with(&json!({"SignUpSignInPolicyId": "b2c_1_susi"})),
-        &["AzureAd.SignUpSignInPolicyId: user flows of Azure AD B2C"],
-    );
+    check(with(&json!({"SignUpSignInPolicyId": "b2c_1_susi"})), &["AzureAd: APIs of Azure AD B2C are not"]);
     check(
         with(&json!({"Instance": "https://contoso.ciamlogin.com/"})),
-        &["AzureAd.Instance: authorities of Entra External ID (CIAM)"],
+        &["AzureAd: APIs of Entra External ID are not"],
     );
     check(
         with(&json!({"TokenDecryptionCertificates": [{"SourceType": "Path"}]})),

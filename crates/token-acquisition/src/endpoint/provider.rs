@@ -1,0 +1,79 @@
+//! Asks an OpenID provider for its token endpoint (OpenID Connect Discovery 1.0, RFC 8414).
+
+use std::collections::HashMap;
+
+use entra_abstractions::{Exchange, TokenError, Unavailable, is_safe, is_this_machine};
+use http::header;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::issuer::speaks_for;
+use crate::http::read_capped;
+
+/// What providers said, by the address of their metadata. A failure is not kept: the next call asks
+/// again.
+#[derive(Debug, Default)]
+pub(super) struct Provider {
+    /// Held while it is asked, so that callers who come together ask once.
+    known: Mutex<HashMap<Url, Url>>,
+}
+
+/// The metadata of an authorization server, as far as they are used.
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+}
+
+const LARGEST_DOCUMENT: usize = 256 * 1024;
+
+/// One for each tenant that requests name; more are somebody's play.
+const MOST: usize = 1_000;
+
+impl Provider {
+    pub(super) async fn token_endpoint(
+        &self,
+        document: &Url,
+        client: &reqwest::Client,
+    ) -> Result<Url, TokenError> {
+        let mut known = self.known.lock().await;
+        if let Some(endpoint) = known.get(document) {
+            return Ok(endpoint.clone());
+        }
+        let endpoint = discover(document, client).await?;
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(document.clone(), endpoint.clone());
+        Ok(endpoint)
+    }
+}
+
+async fn discover(document: &Url, client: &reqwest::Client) -> Result<Url, TokenError> {
+    let exchange = || Exchange::new("discovery", document.host_str().unwrap_or_default());
+    let failed = |what: &str| TokenError::from(Unavailable::new(exchange().with_status(200), what));
+    let broken = |error: reqwest::Error| {
+        TokenError::from(Unavailable::new(exchange(), "no connection").with_source(error.without_url()))
+    };
+    let request = client.get(document.clone()).header(header::ACCEPT, "application/json");
+    let response = request.send().await.map_err(broken)?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(Unavailable::new(exchange().with_status(status), "no metadata").into());
+    }
+    let body = read_capped(response, LARGEST_DOCUMENT).await.map_err(broken)?;
+    let metadata: Metadata = body
+        .and_then(|body| serde_json::from_slice(&body).ok())
+        .ok_or_else(|| failed("metadata that cannot be read"))?;
+    if !speaks_for(document, &metadata.issuer) {
+        return Err(failed("metadata of another issuer"));
+    }
+    // What came over the network never leads a secret back into plain text on this machine.
+    let is_reachable =
+        |endpoint: &Url| is_safe(endpoint) && (endpoint.scheme() == "https" || is_this_machine(document));
+    match Url::parse(&metadata.token_endpoint) {
+        Ok(endpoint) if is_reachable(&endpoint) => Ok(endpoint),
+        _ => Err(failed("a token endpoint that is not an https URL")),
+    }
+}

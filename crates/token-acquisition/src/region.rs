@@ -1,0 +1,98 @@
+//! The region whose token endpoint is asked: named by the application or its environment, or
+//! detected once, where the machine's metadata service tells it.
+//! <https://learn.microsoft.com/entra/msal/dotnet/advanced/regional-authority>
+
+mod detect;
+
+use std::{sync::Arc, time::Duration};
+
+use entra_abstractions::{
+    Authority, AuthorityKind, Clock, Environment, HttpSettings, Misconfigured, is_this_machine,
+};
+use url::Url;
+
+use crate::wire::RetryDelay;
+use detect::Detector;
+
+/// Where the application's own tokens are issued.
+#[derive(Debug)]
+pub(crate) enum Region {
+    Global,
+    Named(Box<str>),
+    Detected(Box<Detector>),
+}
+
+/// Asks for detection, in place of a name.
+pub(crate) const AUTO: &str = "TryAutoDetect";
+
+/// What a detector needs.
+pub(crate) struct Detection<'a> {
+    pub(crate) environment: &'a Environment,
+    pub(crate) http: &'a HttpSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) delay: RetryDelay,
+    /// How long a failure is remembered.
+    pub(crate) again_after: Duration,
+}
+
+impl Region {
+    /// The region that the application names, or its environment. Nothing is asked yet.
+    pub(crate) fn new(
+        configured: Option<&str>,
+        authority: &Authority,
+        around: Detection<'_>,
+    ) -> Result<Self, Misconfigured> {
+        let environment = around.environment;
+        let said = |name: &str| environment.get(name).map(str::trim).filter(|value| !value.is_empty());
+        let wanted = match configured {
+            // MSAL's switches, for those who run a fleet: one turns regions off whatever an
+            // application says, one turns them on where it says nothing.
+            _ if said("MSAL_DISABLE_REGION").is_some() => return Ok(Self::Global),
+            Some(name) if name.eq_ignore_ascii_case("DisableMsalForceRegion") => return Ok(Self::Global),
+            Some(name) => name,
+            None => match said("MSAL_FORCE_REGION") {
+                Some(name) if name.eq_ignore_ascii_case(AUTO) || is_region(name) => name,
+                _ => return Ok(Self::Global),
+            },
+        };
+        if authority.kind() != AuthorityKind::Aad {
+            tracing::warn!("AzureRegion is not used: {} has no regions", authority.kind());
+            return Ok(Self::Global);
+        }
+        if !wanted.eq_ignore_ascii_case(AUTO) {
+            return Ok(Self::Named(wanted.to_ascii_lowercase().into()));
+        }
+        let named = said("REGION_NAME").map(|name| name.replace(' ', "").to_ascii_lowercase());
+        match named.filter(|name| is_region(name)) {
+            Some(name) => Ok(Self::Named(name.into())),
+            None => Ok(Self::Detected(Box::new(Detector::new(around)?))),
+        }
+    }
+
+    /// The regional form of an endpoint; nothing where there is none.
+    pub(crate) async fn of(&self, authority: &Authority, endpoint: &Url) -> Option<Url> {
+        match self {
+            Self::Global => None,
+            Self::Named(region) => regional(authority, endpoint, region),
+            Self::Detected(detector) => regional(authority, endpoint, &detector.region().await?),
+        }
+    }
+}
+
+/// A region becomes a label of a host name, so nothing else is let in.
+pub(crate) fn is_region(name: &str) -> bool {
+    (1..=63).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn regional(authority: &Authority, endpoint: &Url, region: &str) -> Option<Url> {
+    if is_this_machine(endpoint) {
+        return None;
+    }
+    let host = authority.cloud().map_or(authority.host(), |cloud| cloud.regional_host());
+    let mut endpoint = endpoint.clone();
+    endpoint.set_host(Some(&format!("{region}.{host}"))).ok()?;
+    Some(endpoint)
+}
+
+#[cfg(test)]
+mod tests;
