@@ -19,8 +19,9 @@ pub const PUBLIC: [(&str, Target); 3] =
 /// The targets of rooms that only a build with `--cfg fuzzing` lets in; in the gate their corpus is
 /// played by the tests of the crates they belong to.
 #[cfg(fuzzing)]
-pub const INNER: [(&str, Target); 3] = [
+pub const INNER: [(&str, Target); 4] = [
     ("certificate", entra_token_acquisition::fuzzing::certificate),
+    ("host_answer", entra_token_acquisition::fuzzing::host_answer),
     ("jwt_header", entra_web_api::fuzzing::jwt_header),
     ("token_response", entra_token_acquisition::fuzzing::token_response),
 ];

@@ -3,7 +3,9 @@
 
 use std::{error::Error, fmt::Write};
 
-pub use crate::{credential::fuzzing::certificate, wire::fuzzing::token_response};
+pub use crate::{
+    credential::fuzzing::certificate, managed_identity::fuzzing::host_answer, wire::fuzzing::token_response,
+};
 
 /// Everything that a log could show of an error: its text, its sources' and their `Debug`.
 pub(crate) fn spelled(error: &(dyn Error + 'static)) -> String {
@@ -37,6 +39,11 @@ mod tests {
     #[test]
     fn the_corpus_of_certificates_holds() {
         play("certificate", certificate);
+    }
+
+    #[test]
+    fn the_corpus_of_host_answers_holds() {
+        play("host_answer", host_answer);
     }
 
     #[test]

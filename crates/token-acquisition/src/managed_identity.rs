@@ -11,6 +11,8 @@ mod azure_arc;
 mod azure_ml;
 mod builder;
 mod cloud_shell;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod imds;
 mod pinned;
 mod platform;

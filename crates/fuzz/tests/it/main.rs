@@ -11,7 +11,7 @@ use std::{
 use entra_fuzz::{PUBLIC, Target};
 
 /// Those whose corpus the tests of `token-acquisition` and `web-api` play.
-const INNER: [&str; 3] = ["certificate", "jwt_header", "token_response"];
+const INNER: [&str; 4] = ["certificate", "host_answer", "jwt_header", "token_response"];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")

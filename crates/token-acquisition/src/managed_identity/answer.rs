@@ -101,25 +101,28 @@ impl Failure {
 
 /// Seconds since 1970, seconds from now where they are few, or a date.
 fn end_of(end: &Value, now: SystemTime) -> Option<SystemTime> {
-    if let Some(seconds) = number(end) {
-        return Some(if seconds < YEAR_2001 {
-            after(now, seconds)
-        } else {
-            after(SystemTime::UNIX_EPOCH, seconds)
-        });
-    }
-    let text = end.as_str()?.trim();
+    let seconds = match number(end) {
+        Some(seconds) if seconds < YEAR_2001 => return Some(after(now, seconds)),
+        Some(seconds) => seconds,
+        None => {
+            Duration::from_secs(date(end.as_str()?.trim())?.unix_timestamp().try_into().ok()?).as_secs_f64()
+        }
+    };
+    Some(after(SystemTime::UNIX_EPOCH, seconds))
+}
+
+/// A date as RFC 3339 has it, or the American way, as App Service on Windows writes it, always in UTC.
+fn date(text: &str) -> Option<OffsetDateTime> {
     if let Ok(date) = OffsetDateTime::parse(text, &Rfc3339) {
-        return Some(date.into());
+        return Some(date);
     }
-    // App Service on Windows writes the American way, always in UTC.
     let text = text.strip_suffix("+00:00").unwrap_or(text).trim();
     let a_day = format_description!("[month]/[day]/[year] [hour]:[minute]:[second]");
     let half_a_day = format_description!(
         "[month padding:none]/[day padding:none]/[year] [hour repr:12 padding:none]:[minute]:[second] [period]"
     );
     let date = PrimitiveDateTime::parse(text, half_a_day).or_else(|_| PrimitiveDateTime::parse(text, a_day));
-    Some(date.ok()?.assume_utc().into())
+    Some(date.ok()?.assume_utc())
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -189,7 +192,8 @@ mod tests {
         ] {
             assert_eq!(parsed(text), Some(1_505_390_400), "{text}");
         }
-        for text in ["", "tomorrow", "14/09/2017 12:00:00", "NaN", "inf"] {
+        assert_eq!(parsed("9999-12-31T23:59:59Z"), Some(10_000_000_000), "nothing lasts for ever");
+        for text in ["", "tomorrow", "14/09/2017 12:00:00", "NaN", "inf", "0001-01-01T00:00:00Z"] {
             assert_eq!(parsed(text), None, "{text}");
         }
     }

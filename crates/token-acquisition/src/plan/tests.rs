@@ -3,8 +3,8 @@
 use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::Arc};
 
 use entra_abstractions::{
-    AccountId, AgentId, AgentUser, Claims, ClientId, CorrelationId, FmiPath, Parameter, Place, Scopes,
-    SessionKey, TenantId, TokenRequest, UserAssertion,
+    AccountId, AgentId, AgentUser, Claims, ClientId, CorrelationId, FmiPath, ManagedIdentityId, Parameter,
+    Place, Scopes, SessionKey, TenantId, TokenRequest, UserAssertion,
 };
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ fn shapes() -> impl Strategy<Value = TokenRequest> {
         "User.Read",
         "User.Read Mail.Read",
     ]);
-    let owner = 0..12_usize;
+    let owner = 0..16_usize;
     let tenant = prop::option::of(prop::sample::select(vec!["contoso.example", "fabrikam.example"]));
     let fmi = prop::option::of(prop::sample::select(vec!["a", "b"]));
     let parameters =
@@ -94,6 +94,12 @@ fn shapes() -> impl Strategy<Value = TokenRequest> {
             8 => TokenRequest::for_session(scopes, &SessionKey::new("bob").unwrap()),
             9 => TokenRequest::on_behalf_of(scopes, &UserAssertion::new("alice").unwrap())
                 .keep_as(SessionKey::new("alice").unwrap()),
+            12 => TokenRequest::as_managed_identity(scopes, ManagedIdentityId::System),
+            13 => TokenRequest::as_managed_identity(scopes, ManagedIdentityId::client_id("alice").unwrap()),
+            14 => TokenRequest::as_managed_identity(scopes, ManagedIdentityId::object_id("alice").unwrap()),
+            15 => {
+                TokenRequest::as_managed_identity(scopes, ManagedIdentityId::resource_id("/alice").unwrap())
+            }
             10 => TokenRequest::on_behalf_of(scopes, &UserAssertion::new("bob").unwrap())
                 .keep_as(SessionKey::new("alice").unwrap()),
             _ => TokenRequest::as_agent_user(
