@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_abstractions::{
-    AcquireToken, AssertionContext, CorrelationId, Environment, Exchange, ProvideAssertion, Section,
+    AcquireToken, AssertionContext, Claims, CorrelationId, Environment, Exchange, ProvideAssertion, Section,
     SignedAssertion, TokenError, Unavailable,
 };
 use entra_emulator::{Fault, ids};
@@ -65,6 +65,19 @@ async fn a_renewed_certificate_is_trusted_by_its_issuer_only_with_x5c() {
         (who(&error), error.exchange().unwrap().error()),
         ("the administrator", Some("invalid_client"))
     );
+}
+
+#[tokio::test]
+async fn what_an_application_says_of_itself_tells_its_tokens_apart() {
+    let kit = kit();
+    let tokens = kit.acquirer(kit.client(ids::DAEMON).certificate_pem(PEM));
+    let saying = |text: &str| as_app(ORDERS).client_claims(Claims::new(text).unwrap());
+    let (one, two) = (r#"{"client_ip":"192.0.2.7"}"#, r#"{"client_ip":"192.0.2.8"}"#);
+    for request in [as_app(ORDERS), saying(one), saying(two)] {
+        tokens.acquire(&request).await.unwrap();
+        tokens.acquire(&request).await.unwrap();
+    }
+    assert_eq!(kit.count(), 3);
 }
 
 #[tokio::test]

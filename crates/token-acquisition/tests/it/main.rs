@@ -25,6 +25,8 @@ mod observability;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod refused_proofs;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod scenario;
@@ -34,5 +36,7 @@ mod scenarios;
 mod sessions;
 #[cfg(test)]
 mod static_stability;
+#[cfg(test)]
+mod vouching;
 #[cfg(test)]
 mod wiretap;

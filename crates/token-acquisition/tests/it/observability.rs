@@ -211,6 +211,18 @@ async fn at_debug_level_each_call_says_who_answered_and_why() {
     assert_ne!(key(&missed[0]), key(&missed[1]));
 }
 
+#[tokio::test]
+async fn a_user_who_must_act_is_told_once() {
+    let kit = Kit::new();
+    let told = Told::default();
+    let _listening = told.listen();
+    let payroll = TokenRequest::on_behalf_of(scopes("api://payroll/read"), &kit.caller("alice"));
+    kit.api().acquire(&payroll).await.unwrap_err();
+    assert_eq!(told.lines("token.failed").len(), 1, "and at debug level: the error is the caller's to log");
+    let lines = told.lines.lock().unwrap().join("\n");
+    assert!(!lines.contains("WARN") && !lines.contains("ERROR"), "{lines}");
+}
+
 /// Many callers of one key: one is told to ask Entra, the others to wait for its flight.
 #[tokio::test]
 async fn those_who_wait_for_a_flight_say_so() {
