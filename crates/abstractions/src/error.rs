@@ -75,19 +75,58 @@ impl TokenError {
     pub fn in_leg(self, leg: impl Into<String>) -> Self {
         let leg = leg.into();
         match self {
+            Self::Misconfigured(error) => Self::Misconfigured(error.in_leg(leg)),
+            other => other.change(|exchange| {
+                exchange.leg.get_or_insert(leg);
+            }),
+        }
+    }
+
+    /// The same error, with a word of this program on why it comes now.
+    #[must_use]
+    pub fn explained(self, explanation: &'static str) -> Self {
+        self.change(|exchange| *exchange = std::mem::take(exchange).with_explanation(Some(explanation)))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Exchange)) -> Self {
+        match self {
             Self::InteractionRequired(mut error) => {
-                Arc::make_mut(&mut error.0).exchange.leg.get_or_insert(leg);
+                change(&mut Arc::make_mut(&mut error.0).exchange);
                 Self::InteractionRequired(error)
             }
             Self::Unavailable(mut error) => {
-                Arc::make_mut(&mut error.0).exchange.leg.get_or_insert(leg);
+                change(&mut Arc::make_mut(&mut error.0).exchange);
                 Self::Unavailable(error)
             }
             Self::Rejected(mut error) => {
-                Arc::make_mut(&mut error.0).exchange.leg.get_or_insert(leg);
+                change(&mut Arc::make_mut(&mut error.0).exchange);
                 Self::Rejected(error)
             }
-            Self::Misconfigured(error) => Self::Misconfigured(error.in_leg(leg)),
+            Self::Misconfigured(error) => Self::Misconfigured(error),
+        }
+    }
+
+    /// Who must act, and Entra's codes: a few words for those who wrap this error and have it as
+    /// their source, such as `the user must consent (invalid_grant AADSTS65001)`.
+    pub fn in_short(&self) -> impl fmt::Display + '_ {
+        InShort(self)
+    }
+}
+
+struct InShort<'a>(&'a TokenError);
+
+impl fmt::Display for InShort<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            TokenError::InteractionRequired(error) if error.is_consent_required() => "the user must consent",
+            TokenError::InteractionRequired(_) => "the user must sign in again",
+            TokenError::Unavailable(error) => error.what(),
+            TokenError::Rejected(_) => "refused",
+            TokenError::Misconfigured(_) => "this program is misconfigured",
+        })?;
+        match self.0.exchange() {
+            Some(exchange) => exchange.write_codes(f),
+            None => Ok(()),
         }
     }
 }
@@ -175,8 +214,7 @@ impl InteractionRequired {
 
     /// Whether it is consent that is missing (`suberror` `consent_required`, AADSTS65001).
     pub fn is_consent_required(&self) -> bool {
-        self.0.exchange.suberror().is_some_and(|suberror| suberror.eq_ignore_ascii_case("consent_required"))
-            || self.0.exchange.aadsts().contains(&65001)
+        self.0.exchange.is_about_consent()
     }
 
     /// The `WWW-Authenticate` challenge with which a web API tells its caller.
@@ -250,6 +288,11 @@ impl Unavailable {
     /// source.
     pub fn store(&self) -> Option<&StoreError> {
         self.0.source.as_deref().and_then(|source| source.downcast_ref())
+    }
+
+    /// What is unavailable, in a few words.
+    pub fn what(&self) -> &str {
+        &self.0.what
     }
 
     /// How long to wait before the next try, where the other side said so.

@@ -25,6 +25,7 @@ pub struct HttpSettings {
     trust: Vec<String>,
     connect_timeout: Duration,
     timeout: Duration,
+    deadline: Option<Duration>,
 }
 
 impl Default for HttpSettings {
@@ -34,6 +35,7 @@ impl Default for HttpSettings {
             trust: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
+            deadline: None,
         }
     }
 }
@@ -67,6 +69,14 @@ impl HttpSettings {
         self
     }
 
+    /// Gives up getting one token after this time, whatever it takes: credentials, a second try, the
+    /// legs of an agent; eight times that of one request where nothing is said.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
     /// The hosts that are reached at an address of their own.
     pub fn resolved(&self) -> &[(String, SocketAddr)] {
         &self.resolve
@@ -92,6 +102,12 @@ impl HttpSettings {
     /// The time for one request.
     pub fn waiting_for(&self) -> Duration {
         self.timeout
+    }
+
+    /// The time for all that one token takes.
+    pub fn giving_up_after(&self) -> Duration {
+        // Two tries for each of the three legs that a token can take, and a provider before them.
+        self.deadline.unwrap_or(self.timeout * 8)
     }
 }
 

@@ -270,13 +270,15 @@ pub struct Parameter {
 }
 
 /// Where a parameter is sent.
-#[expect(clippy::exhaustive_enums, reason = "a token request has no third place for parameters")]
+#[expect(clippy::exhaustive_enums, reason = "a token request has no other place for parameters")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the query of the token endpoint's URL.
     Query,
     /// In the form.
     Body,
+    /// As a header; it replaces the library's own of that name, unless the request would not be one without it.
+    Header,
 }
 
 impl Parameter {
@@ -288,6 +290,47 @@ impl Parameter {
     /// A parameter that does not change what token comes back.
     pub fn passing(place: Place, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         Self { shapes_token: false, ..Self::shaping(place, name, value) }
+    }
+
+    /// What the application says of itself beside its federated path (`attributes`), as JSON; the
+    /// token repeats it.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it is not a JSON object.
+    #[doc(alias = "WithAttributes")]
+    pub fn attributes(json: impl AsRef<str>) -> Result<Self, Misconfigured> {
+        let json = json.as_ref().trim();
+        if !serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(json)
+            .is_ok_and(|object| !object.is_empty())
+        {
+            return Err(Misconfigured::new("the attributes are not a JSON object"));
+        }
+        Ok(Self::shaping(Place::Body, "attributes", json))
+    }
+
+    /// Tokens of attributes (`attribute_tokens`), in whatever order.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is none, or one has a blank within.
+    #[doc(alias = "WithAttributeTokens")]
+    pub fn attribute_tokens<T: AsRef<str>>(
+        tokens: impl IntoIterator<Item = T>,
+    ) -> Result<Self, Misconfigured> {
+        let mut sorted = std::collections::BTreeSet::new();
+        for token in tokens {
+            let token = token.as_ref().trim();
+            if token.contains(char::is_whitespace) {
+                return Err(Misconfigured::new("an attribute token has a blank within")
+                    .hint("give each token by itself"));
+            }
+            if !token.is_empty() {
+                sorted.insert(token.to_owned());
+            }
+        }
+        if sorted.is_empty() {
+            return Err(Misconfigured::new("there is no attribute token"));
+        }
+        Ok(Self::shaping(Place::Body, "attribute_tokens", Vec::from_iter(sorted).join(" ")))
     }
 
     /// The name.

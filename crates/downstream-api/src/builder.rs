@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AcquireToken, Claims, CorrelationId, Faults, FmiPath, HttpSettings, ManagedIdentityId, Misconfigured,
-    Parameter, Scopes, Section, SessionKey, TenantId,
+    Parameter, Scheme, Scopes, Section, SessionKey, TenantId,
 };
 use http::Method;
 use reqwest::Client;
@@ -62,6 +62,8 @@ pub(crate) struct TokenOptions {
     pub(crate) session: Option<SessionKey>,
     pub(crate) force_refresh: bool,
     pub(crate) parameters: Vec<Parameter>,
+    pub(crate) client_claims: Option<Claims>,
+    pub(crate) scheme: Option<Scheme>,
 }
 
 impl ApiBuilder {

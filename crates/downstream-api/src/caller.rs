@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Claims, CorrelationId, FmiPath, Misconfigured, Parameter, Scopes, SessionKey, TenantId, TokenRequest,
+    Claims, CorrelationId, FmiPath, Misconfigured, Parameter, Scheme, Scopes, SessionKey, TenantId,
+    TokenRequest,
 };
 use http::Method;
 
@@ -165,6 +166,18 @@ impl Caller {
     /// Asks with a path below the application's federated identity.
     pub fn fmi_path(mut self, path: FmiPath) -> Self {
         self.as_mut().fmi_path = Some(path);
+        self
+    }
+
+    /// Shows the token in another way than as `Bearer`.
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.as_mut().scheme = scheme;
+        self
+    }
+
+    /// Signs claims of the application's own into the assertion by which its certificate proves it.
+    pub fn client_claims(mut self, claims: Claims) -> Self {
+        self.as_mut().client_claims = Some(claims);
         self
     }
 

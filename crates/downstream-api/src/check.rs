@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AcquireToken, Faults, Misconfigured, Scopes, Subject, TokenRequest, section::is_placeholder,
+    AcquireToken, Faults, Misconfigured, Scheme, Scopes, Subject, TokenRequest, section::is_placeholder,
 };
 use http::{HeaderMap, HeaderValue};
 use url::Url;
@@ -56,6 +56,8 @@ pub(crate) fn checked(
         session,
         force_refresh,
         parameters,
+        client_claims,
+        scheme,
     } = api.token;
     let request = TokenRequest {
         tenant,
@@ -64,6 +66,8 @@ pub(crate) fn checked(
         fmi_path,
         force_refresh,
         parameters,
+        client_claims,
+        scheme: scheme.unwrap_or(Scheme::Bearer),
         ..TokenRequest::new(scopes, Subject::App)
     };
     let (method, query, timeout) = (api.method, api.query, api.timeout);

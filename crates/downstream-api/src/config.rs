@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    Claims, CorrelationId, Faults, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, Section,
-    SessionKey, TenantId,
+    Claims, CorrelationId, Faults, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, PopKey,
+    Scheme, Section, SessionKey, TenantId,
     section::known::{ACQUIRE_TOKEN_OPTIONS, DOWNSTREAM_API, MANAGED_IDENTITY},
 };
 use http::Method;
 
-use crate::ApiBuilder;
+use crate::{ApiBuilder, builder::TokenOptions};
 
 /// Takes what is written; what is not written leaves the builder as it is.
 pub(crate) fn read(section: &Section, api: &mut ApiBuilder) {
@@ -79,6 +79,37 @@ fn read_token_options(section: &Section, api: &mut ApiBuilder) {
     let query = section.pairs("ExtraQueryParameters", faults);
     // As in .NET, they are part of the cache key.
     token.parameters.extend(query.iter().map(|(name, value)| Parameter::shaping(Place::Query, name, value)));
+    let headers = section.pairs("ExtraHeadersParameters", faults);
+    token
+        .parameters
+        .extend(headers.iter().map(|(name, value)| Parameter::passing(Place::Header, name, value)));
+    read_extra(&section.section("ExtraParameters"), token, faults);
+    read_key(section, token, faults);
+}
+
+/// What .NET hands from one package to the next under names of its own; those of them that a
+/// configuration can hold.
+fn read_extra(section: &Section, token: &mut TokenOptions, faults: &mut Faults) {
+    const BODY: &str = "EXTRA_BODY_PARAMETERS";
+    const CLIENT_CLAIMS: &str = "IDWEB_CLIENT_ASSERTION_CLAIMS";
+    if section.is_absent() {
+        return;
+    }
+    section.check_keys(&[BODY, CLIENT_CLAIMS], faults);
+    let body = section.pairs(BODY, faults);
+    token.parameters.extend(body.iter().map(|(name, value)| Parameter::shaping(Place::Body, name, value)));
+    token.client_claims =
+        value(section, CLIENT_CLAIMS, |text| Claims::new(&text), faults).or(token.client_claims.take());
+}
+
+/// A key of the caller's. Beside a public key its claim has no effect, as in .NET.
+fn read_key(section: &Section, token: &mut TokenOptions, faults: &mut Faults) {
+    let key = value(section, "PopPublicKey", PopKey::new, faults);
+    let claim = value(section, "PopClaim", PopKey::of_claim, faults);
+    if key.is_some() && claim.is_some() {
+        tracing::warn!(at = section.path_of("PopClaim"), "PopClaim has no effect beside PopPublicKey");
+    }
+    token.scheme = key.or(claim).map(Scheme::Pop).or(token.scheme.take());
 }
 
 /// The section alone, without a client id, means the system-assigned identity.
@@ -105,10 +136,6 @@ fn value<T>(
 /// token than the one that was configured.
 const NOT_HERE: &[(&str, &str)] = &[
     ("AuthenticationOptionsName", "give the API the acquirer of that application"),
-    ("ExtraHeadersParameters", "remove it"),
-    ("ExtraParameters", "say agents with with_agent_identity, parameters with ExtraQueryParameters"),
-    ("PopClaim", "proof of possession is not supported yet"),
-    ("PopPublicKey", "proof of possession is not supported yet"),
     ("UserFlow", "user flows are not supported yet"),
 ];
 

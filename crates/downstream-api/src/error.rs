@@ -18,10 +18,20 @@ use http::{HeaderMap, Method, StatusCode, header};
 pub enum CallError {
     /// There is no token: the error says who must act. Also, with the scopes and claims that it
     /// named, when the API answered that the user must consent or sign in again.
-    Token(TokenError),
+    Token {
+        /// The name of the API, where it was one that wanted it.
+        api: Option<Arc<str>>,
+        /// Why there is none.
+        error: TokenError,
+    },
     /// The call was not sent, because the path, a header or the body cannot be: the developer must
     /// act.
-    Refused(Misconfigured),
+    Refused {
+        /// The name of the API, where it was one that wanted it.
+        api: Option<Arc<str>>,
+        /// What is wrong.
+        fault: Misconfigured,
+    },
     /// The API could not be reached, or the connection broke, or took too long.
     Transport(TransportError),
     /// The API answered with another status than 2xx.
@@ -34,13 +44,13 @@ impl CallError {
     /// The status that the API answered with, whatever became of it.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Token(error) => {
+            Self::Token { error, .. } => {
                 let exchange = error.exchange().filter(|exchange| exchange.grant() == CALL)?;
                 StatusCode::from_u16(exchange.status()?).ok()
             }
             Self::Status(error) => Some(error.status()),
             Self::Decode(error) => Some(error.status()),
-            Self::Refused(_) | Self::Transport(_) => None,
+            Self::Refused { .. } | Self::Transport(_) => None,
         }
     }
 }
@@ -51,8 +61,15 @@ pub(crate) const CALL: &str = "call";
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token(_) => f.write_str("there is no token that the API takes"),
-            Self::Refused(_) => f.write_str("the call was refused before it was sent"),
+            // The whole of it is the source; these are the words to search a log for.
+            Self::Token { api: Some(api), error } => {
+                write!(f, "no token for API {api}: {}", error.in_short())
+            }
+            Self::Token { api: None, error } => write!(f, "no token: {}", error.in_short()),
+            Self::Refused { api: Some(api), fault: _ } => {
+                write!(f, "a call of API {api} was refused before it was sent")
+            }
+            Self::Refused { api: None, fault: _ } => f.write_str("the call was refused before it was sent"),
             Self::Transport(error) => error.fmt(f),
             Self::Status(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
@@ -63,23 +80,24 @@ impl fmt::Display for CallError {
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Token(error) => Some(error),
-            Self::Refused(error) => Some(error),
+            Self::Token { error, .. } => Some(error),
+            Self::Refused { fault, .. } => Some(fault),
             Self::Transport(error) => error.source(),
             Self::Status(_) | Self::Decode(_) => None,
         }
     }
 }
 
+/// For functions that ask for tokens themselves, beside calling APIs.
 impl From<TokenError> for CallError {
     fn from(error: TokenError) -> Self {
-        Self::Token(error)
+        Self::Token { api: None, error }
     }
 }
 
 impl From<Misconfigured> for CallError {
-    fn from(error: Misconfigured) -> Self {
-        Self::Refused(error)
+    fn from(fault: Misconfigured) -> Self {
+        Self::Refused { api: None, fault }
     }
 }
 

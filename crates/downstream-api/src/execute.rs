@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use entra_abstractions::{Subject, TokenError, TokenRequest};
-use http::{HeaderValue, StatusCode, header};
+use entra_abstractions::{AccessToken, Subject, TokenError, TokenRequest};
+use http::{StatusCode, header};
 use reqwest::Request;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     let Call { api, options, request: token_request, method, path, body, refused } = call;
     if let Some(fault) = refused.take() {
-        return Err(CallError::Refused(fault));
+        return Err(CallError::Refused { api: Some(Arc::clone(&api.configured().name)), fault });
     }
     let configured = api.configured();
     let asked = Asked {
@@ -32,8 +32,11 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         if options.timeout.is_some() {
             *request.timeout_mut() = options.timeout;
         }
-        if let Some(authorization) = authorization(api, token_request).await? {
-            request.headers_mut().append(header::AUTHORIZATION, authorization);
+        let token = token(api, token_request)
+            .await
+            .map_err(|error| CallError::Token { api: Some(Arc::clone(&configured.name)), error })?;
+        if let Some(token) = &token {
+            request.headers_mut().append(header::AUTHORIZATION, token.authorization_header());
         }
         let is_repeatable = body.is_repeatable();
         body.attach(&mut request, options);
@@ -51,7 +54,10 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         {
             // Claims that the caller gave are part of what the API asks now, or the token that had
             // them would have done.
-            Arc::make_mut(token_request).claims = Some(claims);
+            let token_request = Arc::make_mut(token_request);
+            token_request.claims = Some(claims);
+            // Whoever was refused the same token for the same claims, and came first, has asked already.
+            token_request.replaces = token.map(|token| token.to_hash());
             answered = true;
             continue;
         }
@@ -60,8 +66,8 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     }
 }
 
-/// The header of the call's token; nothing for an API that takes none.
-async fn authorization(api: &Api, request: &TokenRequest) -> Result<Option<HeaderValue>, TokenError> {
+/// The call's token; nothing for an API that takes none.
+async fn token(api: &Api, request: &TokenRequest) -> Result<Option<AccessToken>, TokenError> {
     if let Some(fault) = &request.refused {
         return Err(TokenError::Misconfigured(fault.clone()));
     }
@@ -77,5 +83,5 @@ async fn authorization(api: &Api, request: &TokenRequest) -> Result<Option<Heade
     if app_scopes::is_app(&request.subject) {
         app_scopes::check(&request.scopes)?;
     }
-    Ok(Some(configured.tokens.acquire(request).await?.authorization_header()))
+    Ok(Some(configured.tokens.acquire(request).await?))
 }

@@ -6,8 +6,8 @@ mod authorization_options;
 use std::{error::Error, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use entra_abstractions::{AcquireToken, Misconfigured, TokenError, TokenRequest, is_safe};
-use http::{Extensions, HeaderValue, StatusCode, header};
+use entra_abstractions::{AccessToken, AcquireToken, Misconfigured, TokenError, TokenRequest, is_safe};
+use http::{Extensions, StatusCode, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error as ClientError, Middleware, Next};
 
@@ -73,11 +73,8 @@ impl AuthorizationMiddleware {
         Ok(token_request)
     }
 
-    async fn authorization(&self, request: &TokenRequest) -> Result<HeaderValue, ClientError> {
-        match self.tokens.acquire(request).await {
-            Ok(token) => Ok(token.authorization_header()),
-            Err(error) => Err(unauthorized(error)),
-        }
+    async fn token(&self, request: &TokenRequest) -> Result<AccessToken, ClientError> {
+        self.tokens.acquire(request).await.map_err(unauthorized)
     }
 }
 
@@ -90,8 +87,8 @@ impl Middleware for AuthorizationMiddleware {
         next: Next<'_>,
     ) -> Result<Response, ClientError> {
         let mut token_request = self.token_request(&request, extensions).map_err(unauthorized)?;
-        let header = self.authorization(&token_request).await?;
-        request.headers_mut().insert(header::AUTHORIZATION, header);
+        let token = self.token(&token_request).await?;
+        request.headers_mut().insert(header::AUTHORIZATION, token.authorization_header());
         let again = request.try_clone();
         let response = next.clone().run(request, extensions).await?;
         let challenge = match response.status() {
@@ -103,8 +100,10 @@ impl Middleware for AuthorizationMiddleware {
         };
         drop(response);
         token_request.claims = Some(claims);
-        let header = self.authorization(&token_request).await?;
-        again.headers_mut().insert(header::AUTHORIZATION, header);
+        // Whoever was refused the same token for the same claims, and came first, has asked already.
+        token_request.replaces = Some(token.to_hash());
+        let token = self.token(&token_request).await?;
+        again.headers_mut().insert(header::AUTHORIZATION, token.authorization_header());
         next.run(again, extensions).await
     }
 }
@@ -120,7 +119,7 @@ struct Unauthorized(TokenError);
 
 impl fmt::Display for Unauthorized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no token for the request")
+        write!(f, "no token for the request: {}", self.0.in_short())
     }
 }
 

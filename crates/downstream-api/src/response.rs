@@ -63,7 +63,8 @@ impl Response {
         };
         let headers = self.inner.headers();
         if let Some(asked) = asked_for(&self.asked, status, headers, &body, &self.scopes, self.answered) {
-            return CallError::Token(TokenError::InteractionRequired(asked));
+            let error = TokenError::InteractionRequired(asked);
+            return CallError::Token { api: Some(self.asked.api), error };
         }
         let start = body.slice(..body.len().min(ERROR_BODY));
         CallError::Status(StatusError::new(self.asked, status, headers.clone(), start))

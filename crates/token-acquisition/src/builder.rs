@@ -253,8 +253,7 @@ impl TokenAcquirerBuilder {
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),
             metrics: Metrics::of(&self.meters, &identity.client),
-            // Two tries for each of the three legs that a token can take, and a provider before them.
-            deadline: self.http.waiting_for() * 8,
+            deadline: self.http.giving_up_after(),
             early: jitter::fraction() / 10.0,
             application: self.application,
         };

@@ -9,6 +9,7 @@ mod key;
 mod nearly;
 mod pause;
 mod reason;
+mod refusals;
 mod window;
 
 use std::{
@@ -31,6 +32,7 @@ pub(crate) use entry::Entry;
 pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
 use pause::Pauses;
 pub use reason::{AnsweredBy, Reason};
+use refusals::Refusals;
 pub(crate) use window::{Age, Window};
 
 use crate::{telemetry, wire::ASSERTION_ENDED};
@@ -54,6 +56,7 @@ pub(crate) struct Cache {
     tokens: HashMap<Key, Arc<Entry>, RandomState>,
     pauses: Pauses,
     departed: Departed,
+    refusals: Refusals,
     clock: Arc<dyn Clock>,
     budget: usize,
     bytes: AtomicUsize,
@@ -77,6 +80,7 @@ impl Cache {
                 .build(),
             pauses: Pauses::default(),
             departed: Departed::default(),
+            refusals: Refusals::default(),
             clock,
             budget,
             bytes: AtomicUsize::new(0),
@@ -183,6 +187,16 @@ impl Cache {
         self.pauses.get(key, self.clock.now())
     }
 
+    /// Notes that Entra refused a request of this fingerprint.
+    pub(crate) fn refused(&self, key: &Key, fingerprint: u64, error: &TokenError) {
+        self.refusals.note(key, fingerprint, error, self.clock.now());
+    }
+
+    /// The refusal of this very request, where it came so often that asking again makes no sense yet.
+    pub(crate) fn refused_of_late(&self, key: &Key, fingerprint: u64) -> Option<TokenError> {
+        self.refusals.get(key, fingerprint, self.clock.now())
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
         Statistics {
             entries: self.tokens.len(),
@@ -240,7 +254,11 @@ pub(crate) fn is_over(error: &TokenError) -> bool {
     match error {
         // That the token ended with which the user called says nothing of the one it became.
         TokenError::InteractionRequired(error) => !error.exchange().aadsts().contains(&ASSERTION_ENDED),
-        TokenError::Rejected(refusal) => refusal.exchange().error() == Some("invalid_grant"),
+        // Of an application or an agent's user: what a user would have to act on, an administrator must.
+        TokenError::Rejected(refusal) => {
+            let over = ["invalid_grant", "interaction_required", "consent_required", "login_required"];
+            refusal.exchange().error().is_some_and(|error| over.contains(&error))
+        }
         _ => false,
     }
 }

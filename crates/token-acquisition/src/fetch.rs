@@ -1,6 +1,9 @@
 //! One fetch: from a plan to a token that is kept. Runs inside a flight, so once for each key.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hasher},
+    time::Duration,
+};
 
 use entra_abstractions::{
     AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange,
@@ -10,7 +13,7 @@ use entra_abstractions::{
 use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Key, Owner, Window},
-    credential::Attempts,
+    credential::{Attempts, Proof},
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
@@ -119,8 +122,10 @@ async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Re
     if let Some(record) = record {
         match renew_record(engine, plan, &record, record.account()).await {
             // What needs consent or a further check needs it by federation, too.
-            Err(TokenError::InteractionRequired(error))
-                if error.claims().is_none() && !error.is_consent_required() =>
+            Err(TokenError::Rejected(error))
+                if error.claims().is_none()
+                    && error.exchange().error() == Some("invalid_grant")
+                    && !error.exchange().is_about_consent() =>
             {
                 telemetry::federating_again(plan.correlation_id);
             }
@@ -180,8 +185,8 @@ async fn renew_record(
     let result = renew(engine, plan, record.token(), account).await;
     // Where consent or a further check is missing the refresh token itself is still good, for other
     // APIs at once and for this one afterwards. Of a dead one Entra says so.
-    if let Err(TokenError::InteractionRequired(error)) = &result
-        && matches!(error.exchange().suberror(), Some("bad_token" | "token_expired"))
+    if let Some(exchange) = result.as_ref().err().and_then(TokenError::exchange)
+        && matches!(exchange.suberror(), Some("bad_token" | "token_expired"))
     {
         engine.refresh_tokens().remove(&plan.key, record);
     }
@@ -232,8 +237,9 @@ async fn post(
         form.set("claims", claims.as_str());
     }
     let configured = engine.application().query_parameters();
-    let replaced =
-        |name: &str| plan.parameters.iter().any(|own| own.place() == Place::Query && own.name() == name);
+    let replaced = |name: &str| {
+        plan.parameters.iter().any(|own| own.place() == Place::Query && own.name().eq_ignore_ascii_case(name))
+    };
     for (name, value) in configured.iter().filter(|(name, _)| !replaced(name)) {
         url.query_pairs_mut().append_pair(name, value);
     }
@@ -243,11 +249,17 @@ async fn post(
                 url.query_pairs_mut().append_pair(parameter.name(), parameter.value());
             }
             Place::Body => form.set(parameter.name().to_owned(), parameter.value()),
+            Place::Header => {}
         }
     }
     if let Scheme::Pop(key) = &plan.scheme {
         form.set("token_type", plan.scheme.token_type());
         form.set("req_cnf", key.confirmation());
+    }
+    // A code, a refresh token, claims, a secret: whatever is sent is part of it.
+    let fingerprint = fingerprint(&form, &proof);
+    if let Some(error) = engine.cache().refused_of_late(&plan.key, fingerprint) {
+        return Err(error);
     }
     let mut post = Post {
         grant,
@@ -257,7 +269,9 @@ async fn post(
         client: &identity.client,
         scopes: &plan.scopes,
         scheme: &plan.scheme,
-        for_user: !matches!(plan.grant, Grant::ClientCredentials),
+        headers: &plan.parameters,
+        // Nobody can sign in as an agent's user, so whatever they lack an administrator gives.
+        for_user: !matches!(plan.grant, Grant::ClientCredentials | Grant::AgentUser(_)),
         correlation_id: plan.correlation_id,
         routing_hint,
     };
@@ -267,11 +281,20 @@ async fn post(
             Ok(granted) => return Ok(granted),
             Err(error) => error,
         };
-        match attempts.next(&post.proof, &error).await {
-            Some(proof) => post.proof = proof,
-            None => return Err(error),
-        }
+        let Some(proof) = attempts.next(&post.proof, &error).await else {
+            engine.cache().refused(&plan.key, fingerprint, &error);
+            return Err(error);
+        };
+        post.proof = proof;
     }
+}
+
+/// What tells a request from others that are made for the same key.
+fn fingerprint(form: &Form, proof: &Proof) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    form.hash_into(&mut hasher);
+    proof.hash_into(&mut hasher);
+    hasher.finish()
 }
 
 /// Keeps what was granted: the token and its refresh token, each under its key.

@@ -162,7 +162,7 @@ pub(crate) fn check(request: &TokenRequest) -> Result<(), Misconfigured> {
     if *scheme != Scheme::Bearer {
         return by_application("tokens that are bound to a key");
     }
-    if parameters.iter().any(|parameter| parameter.place() == Place::Body) {
+    if parameters.iter().any(|parameter| parameter.place() != Place::Query) {
         return Err(Misconfigured::new("a managed identity's request has no body for parameters")
             .hint("give them a place in the query"));
     }

@@ -1,5 +1,7 @@
 //! Decides what to ask Entra for, and under which key the answer is kept. Pure: no clock, no I/O.
 
+mod parameters;
+
 use std::sync::Arc;
 
 use entra_abstractions::{
@@ -146,6 +148,7 @@ impl Plan {
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;
         }
+        parameters::check(&request.parameters)?;
         if matches!(grant, Grant::ManagedIdentity(_)) {
             managed_identity::check(request)?;
         }

@@ -2,6 +2,8 @@
 //! that talks to a token endpoint.
 
 mod aadsts;
+mod account;
+mod excerpt;
 mod form;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -17,9 +19,10 @@ use std::{
 };
 
 use entra_abstractions::{
-    ClientId, Clock, ClockSkew, CorrelationId, Exchange, Scheme, Scopes, TokenError, Unavailable,
+    ClientId, Clock, ClockSkew, CorrelationId, Exchange, Parameter, Place, Scheme, Scopes, TokenError,
+    Unavailable,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use url::Url;
 
@@ -50,6 +53,8 @@ pub(crate) struct Post<'a> {
     pub(crate) client: &'a ClientId,
     pub(crate) scopes: &'a Scopes,
     pub(crate) scheme: &'a Scheme,
+    /// Among others, the headers that the caller adds.
+    pub(crate) headers: &'a [Parameter],
     /// Whether a user stands behind it, who could act.
     pub(crate) for_user: bool,
     pub(crate) correlation_id: CorrelationId,
@@ -180,6 +185,15 @@ fn headers(post: &Post<'_>) -> HeaderMap {
     if let Some(Ok(mut hint)) = post.routing_hint.as_deref().map(HeaderValue::from_str) {
         hint.set_sensitive(true);
         headers.insert("x-anchormailbox", hint);
+    }
+    for parameter in post.headers.iter().filter(|parameter| parameter.place() == Place::Header) {
+        // Both were checked when the request was planned.
+        if let (Ok(name), Ok(mut value)) =
+            (HeaderName::from_bytes(parameter.name().as_bytes()), HeaderValue::from_str(parameter.value()))
+        {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
     }
     headers
 }

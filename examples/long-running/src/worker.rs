@@ -34,12 +34,12 @@ impl Worker {
             match self.work_on(&mut row).await {
                 Ok(result) => row.status = Status::Done(result),
                 // Nobody is here who could be asked: it is for the user to see when they come back.
-                Err(CallError::Token(TokenError::InteractionRequired(error))) => {
+                Err(CallError::Token { error: TokenError::InteractionRequired(error), .. }) => {
                     tracing::warn!(process = row.id, lost = ?error.lost_session(), "the user must call again");
                     row.status = Status::UserMustCallAgain(error.scopes().as_str().to_owned());
                 }
                 // Nobody need act: it stays open, and is taken up again.
-                Err(CallError::Token(TokenError::Unavailable(error))) => {
+                Err(CallError::Token { error: TokenError::Unavailable(error), .. }) => {
                     tracing::warn!(process = row.id, %error, "later");
                 }
                 Err(error) => {

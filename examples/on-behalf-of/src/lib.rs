@@ -67,7 +67,7 @@ async fn process(
 async fn data(user: AuthenticatedUser, State(apis): State<Apis>) -> Result<Json<Value>, Problem> {
     let error = match apis.partner.on_behalf_of(&user).get("api/data").json().await {
         Ok(data) => return Ok(Json(data)),
-        Err(error @ (CallError::Token(_) | CallError::Refused(_))) => return Err(error.into()),
+        Err(error @ (CallError::Token { .. } | CallError::Refused { .. })) => return Err(error.into()),
         Err(error) => error,
     };
     Err(match error.status() {

@@ -167,6 +167,12 @@ impl Exchange {
         &self.aadsts
     }
 
+    /// Whether it is consent that is missing (`suberror` `consent_required`, AADSTS65001).
+    pub fn is_about_consent(&self) -> bool {
+        self.suberror().is_some_and(|suberror| suberror.eq_ignore_ascii_case("consent_required"))
+            || self.aadsts.contains(&65001)
+    }
+
     /// How long the other side asked to wait, where it did: whatever it refused.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -185,6 +191,19 @@ impl Exchange {
     /// Cause and next step in this program's own words, where no number tells them.
     pub fn explanation(&self) -> Option<&'static str> {
         self.explanation
+    }
+}
+
+impl Exchange {
+    /// Entra's codes in brackets, where there are any.
+    pub(super) fn write_codes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.aadsts.iter().map(|number| format!("AADSTS{number}"));
+        let codes: Vec<String> = self.error.iter().cloned().chain(numbers).collect();
+        match (codes.is_empty(), self.status) {
+            (false, _) => write!(f, " ({})", codes.join(" ")),
+            (true, Some(status)) => write!(f, " ({status})"),
+            (true, None) => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! An agent's own user account: three legs cold, none warm, one after the token's end.
 
-use entra_abstractions::{AcquireToken, AgentUser, Claims, CorrelationId, TenantId, TokenRequest};
+use entra_abstractions::{
+    AcquireToken, AgentUser, Claims, CorrelationId, TenantId, TokenError, TokenRequest,
+};
 use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
 use entra_emulator::{Fault, Grant, ids};
 use entra_token_acquisition::TOKEN_EXCHANGE_SCOPE;
@@ -225,7 +227,7 @@ async fn a_strangers_user_is_refused() {
     for (user, number) in [(ids::ALICE_UPN, 50_000), ("nobody@contoso.example", 50_034)] {
         let error = tokens.acquire(&as_user(GRAPH, user)).await.unwrap_err();
         assert_eq!(error.exchange().unwrap().aadsts(), [number]);
-        assert!(error.challenge().is_some());
+        assert!(matches!(error, TokenError::Rejected(_)), "nobody can sign in as an agent's user: {error}");
     }
     // The agent named is the one who asks, whoever called before.
     let other = TokenRequest::on_behalf_of(scopes(GRAPH), &kit.caller("alice"));
@@ -241,7 +243,7 @@ async fn what_needs_consent_needs_it_by_federation_too() {
     tokens.acquire(&as_user(GRAPH, ids::AGENT_USER_UPN)).await.unwrap();
     kit.emulator.log().clear();
     for _ in 0..2 {
-        assert!(tokens.acquire(&payroll).await.unwrap_err().challenge().unwrap().is_consent_required());
+        assert!(tokens.acquire(&payroll).await.unwrap_err().exchange().unwrap().is_about_consent());
         assert_eq!(kit.legs(), ["refresh token"]);
     }
     let consent = entra_emulator::Consent::scopes("assistant-blueprint", "payroll", ["read"]);

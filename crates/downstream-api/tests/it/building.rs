@@ -62,7 +62,7 @@ fn every_fault_is_told_at_once_with_its_path() {
         "DownstreamApis.Orders.AcquireTokenOptions.Tennant: unknown key (did you mean Tenant?)",
         "DownstreamApis.Orders.AcquireTokenOptions.Tenant: \"your-tenant-id\" is a placeholder",
         "DownstreamApis.Orders.AcquireTokenOptions.Claims: the claims are not a JSON object",
-        "DownstreamApis.Orders.AcquireTokenOptions.PopClaim: not supported here",
+        "DownstreamApis.Orders.AcquireTokenOptions.PopClaim: the claim of the key is not a JSON object",
     ] {
         assert!(told.contains(expected), "{expected}\n{told}");
     }

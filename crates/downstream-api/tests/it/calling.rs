@@ -233,7 +233,7 @@ async fn what_cannot_be_sent_is_refused_before_a_token_is_asked_for() {
         caller.clone().header("\n", "s3cret").call(),
     ] {
         let error = call.empty().await.unwrap_err();
-        assert!(matches!(error, CallError::Refused(_)), "{error:?}");
+        assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
     }
     assert_eq!((server.sent().len(), tokens.requests().len()), (0, 0));

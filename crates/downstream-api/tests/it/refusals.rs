@@ -98,11 +98,13 @@ async fn a_missing_consent_comes_through_with_what_it_names() {
     });
     server.then(answer_of(401, &[("content-type", "application/problem+json")], body.to_string()));
     let error = api.on_behalf_of(&UserAssertion::new("h.p.s").unwrap()).get("x").empty().await.unwrap_err();
-    let CallError::Token(TokenError::InteractionRequired(asked)) = &error else { panic!("{error:?}") };
+    let CallError::Token { error: TokenError::InteractionRequired(asked), .. } = &error else {
+        panic!("{error:?}")
+    };
     assert!(asked.is_consent_required());
     assert_eq!(asked.scopes().as_str(), "api://far/read api://far/write");
     assert_eq!(asked.claims().unwrap().as_str(), CLAIMS);
-    assert_eq!(error.to_string(), "there is no token that the API takes");
+    assert_eq!(error.to_string(), "no token for API Orders: the user must consent (consent_required)");
 }
 
 #[tokio::test]

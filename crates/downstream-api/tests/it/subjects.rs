@@ -49,7 +49,7 @@ async fn the_configuration_says_who_calls() {
     api.as_configured(None).call().empty().await.unwrap();
     let (server, api, _) = start(json!({"RequestAppToken": false})).await;
     let error = api.as_configured(None).call().empty().await.unwrap_err();
-    assert!(matches!(error, CallError::Token(TokenError::Misconfigured(_))), "{error:?}");
+    assert!(matches!(error, CallError::Token { error: TokenError::Misconfigured(_), .. }), "{error:?}");
     assert!(server.sent().is_empty());
 }
 
@@ -67,7 +67,7 @@ async fn a_session_is_kept_and_gone_on_with() {
     assert_eq!(asked(&tokens).scopes.as_str(), "api://orders/read");
     for caller in [api.as_app(), api.for_session(&key), api.as_agent_user(AGENT, "x@y")] {
         let error = caller.keep_as(key.clone()).call().empty().await.unwrap_err();
-        assert!(matches!(error, CallError::Token(TokenError::Misconfigured(_))), "{error:?}");
+        assert!(matches!(error, CallError::Token { error: TokenError::Misconfigured(_), .. }), "{error:?}");
     }
 
     // As a configuration says it: with a user it begins, without one it goes on.
@@ -92,7 +92,7 @@ async fn an_application_asks_for_one_default() {
         };
         match (caller.call().empty().await, expected) {
             (Ok(()), Ok(expected)) => assert_eq!(asked(&tokens).scopes.as_str(), expected),
-            (Err(CallError::Token(TokenError::Misconfigured(fault))), Err(expected)) => {
+            (Err(CallError::Token { error: TokenError::Misconfigured(fault), .. }), Err(expected)) => {
                 assert!(fault.to_string().contains(expected), "{fault}");
                 assert_eq!((server.sent().len(), tokens.requests().len()), (0, 0));
             }
@@ -143,7 +143,7 @@ async fn a_caller_is_laid_over_what_is_configured() {
         [api.as_app().tenant("your-tenant-id"), api.as_agent_user("", "x@y"), api.as_agent_user(AGENT, "")]
     {
         let error = refused.call().empty().await.unwrap_err();
-        assert!(matches!(error, CallError::Token(TokenError::Misconfigured(_))), "{error:?}");
+        assert!(matches!(error, CallError::Token { error: TokenError::Misconfigured(_), .. }), "{error:?}");
     }
 }
 
@@ -175,12 +175,15 @@ async fn an_anonymous_api_is_called_without_a_token_and_only_so() {
     api.as_configured(Some(&user())).get("x").empty().await.unwrap();
     assert_eq!(server.last().header("authorization"), None);
     for caller in [api.as_app(), api.on_behalf_of(&user()), api.as_agent_user(AGENT, "x@y")] {
-        assert!(matches!(caller.get("x").empty().await, Err(CallError::Token(TokenError::Misconfigured(_)))));
+        assert!(matches!(
+            caller.get("x").empty().await,
+            Err(CallError::Token { error: TokenError::Misconfigured(_), .. })
+        ));
     }
     assert_eq!((server.sent().len(), tokens.requests().len()), (2, 0));
     let (_server, api, _) = start(json!({})).await;
     assert!(matches!(
         api.anonymously().call().empty().await,
-        Err(CallError::Token(TokenError::Misconfigured(_)))
+        Err(CallError::Token { error: TokenError::Misconfigured(_), .. })
     ));
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use entra_abstractions::{AgentUser, ManagedIdentityId, Place, Scheme, StoreKey};
+use entra_abstractions::{AgentUser, ManagedIdentityId, Parameter, Place, Scheme, StoreKey};
 
 use super::{KeyRef, OwnerRef, key::Identity};
 
@@ -88,13 +88,16 @@ impl KeyRef<'_> {
         if let Some(claims) = client_claims {
             parts.extend(["claims", "client", claims.as_str()].map(str::as_bytes));
         }
-        for parameter in self.shaping() {
-            let place = match parameter.place() {
-                Place::Query => "query",
-                Place::Body => "body",
-            };
-            parts.extend([place, parameter.name(), parameter.value()].map(str::as_bytes));
-        }
+        let of = |parameter: &Parameter| match parameter.place() {
+            Place::Query => "query",
+            Place::Body => "body",
+            Place::Header => "header",
+        };
+        let mut shaping: Vec<[&str; 3]> =
+            self.shaping().map(|parameter| [of(parameter), parameter.name(), parameter.value()]).collect();
+        // In whatever order they were said, the key is the same.
+        shaping.sort_unstable();
+        parts.extend(shaping.into_iter().flatten().map(str::as_bytes));
         KeyDigest(StoreKey::digest(parts))
     }
 

@@ -1,6 +1,9 @@
 //! The proof of the application for one request.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use entra_abstractions::Secret;
 
@@ -45,6 +48,14 @@ impl Proof {
 
     pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
         self.fields == other.fields
+    }
+
+    /// What tells it from others: of what a certificate signed, which certificate, not when.
+    pub(crate) fn hash_into(&self, state: &mut impl Hasher) {
+        match &self.thumbprint {
+            Some(thumbprint) => thumbprint.hash(state),
+            None => self.fields.iter().for_each(|(_, value)| value.expose().hash(state)),
+        }
     }
 
     /// Where its credential is configured.

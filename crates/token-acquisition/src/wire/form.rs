@@ -1,6 +1,9 @@
 //! The form that is posted. Values are encoded here, so that none can break out of its field.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    hash::{Hash, Hasher},
+};
 
 use entra_abstractions::Secret;
 
@@ -20,6 +23,22 @@ impl Form {
         match self.fields.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value.clone(),
             None => self.fields.push((name, value.clone())),
+        }
+    }
+
+    /// Whether a word stands in any value, in whatever case.
+    pub(super) fn mentions(&self, word: &str) -> bool {
+        let word = Secret::new(word.to_ascii_lowercase());
+        self.fields.iter().any(|(_, value)| {
+            Secret::new(value.expose().to_ascii_lowercase()).expose().contains(word.expose())
+        })
+    }
+
+    /// What tells this request from others.
+    pub(crate) fn hash_into(&self, state: &mut impl Hasher) {
+        for (name, value) in &self.fields {
+            name.hash(state);
+            value.expose().hash(state);
         }
     }
 

@@ -118,6 +118,7 @@ fn post<'a>(client: &'a ClientId, scopes: &'a Scopes, url: Url, for_user: bool) 
         client,
         scopes,
         scheme: &Scheme::Bearer,
+        headers: &[],
         for_user,
         correlation_id: CorrelationId::random(),
         routing_hint: None,

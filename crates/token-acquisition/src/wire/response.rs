@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{
     AccountId, Claims, ClockSkew, Exchange, InteractionRequired, Rejected, Secret, TokenError, Unavailable,
 };
@@ -11,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Post, aadsts, is_throttled};
+use super::{Post, aadsts, account::account, excerpt::excerpt, is_throttled};
 
 /// A token that was granted.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Answer<'_> {
             return Err(self.refusal(exchange, post));
         }
         let Some(success) = parse::<Success>(self.body) else {
-            return Err(self.unreadable(exchange).into());
+            return Err(self.unreadable(exchange, post).into());
         };
         let unusable = |what: &str| Err(Unavailable::new(exchange.clone(), what).into());
         match success.token_type.as_deref() {
@@ -81,7 +80,7 @@ impl Answer<'_> {
             refresh_at: success.refresh_in.map(after),
             scopes: success.scope,
             refresh_token: success.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
-            account: success.client_info.as_deref().and_then(account),
+            account: account(success.client_info.as_deref(), success.id_token.as_deref()),
             id_token: success.id_token.filter(|token| !token.is_empty()).map(Secret::new),
         })
     }
@@ -122,7 +121,7 @@ impl Answer<'_> {
             return Unavailable::new(exchange, what).into();
         }
         if error.is_empty() {
-            return self.unreadable(exchange).into();
+            return self.unreadable(exchange, post).into();
         }
         let for_program = ["client_mismatch", "protection_policy_required"];
         let user_must_act = match error {
@@ -140,8 +139,8 @@ impl Answer<'_> {
     }
 
     /// An answer that is none of a token endpoint: a proxy's page, a cut-off body. Of the body
-    /// itself nothing is told but its kind: it may repeat what was posted.
-    fn unreadable(&self, exchange: Exchange) -> Unavailable {
+    /// itself its kind is told, and its first words as far as they are safe.
+    fn unreadable(&self, exchange: Exchange, post: &Post<'_>) -> Unavailable {
         let kind = self.content_type.and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
         let kind: String = kind.chars().take(40).filter(char::is_ascii_graphic).collect();
         let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -151,9 +150,12 @@ impl Answer<'_> {
             Some(b'{') => "JSON that is cut off or not a token answer",
             Some(_) => "a text",
         };
+        let words = excerpt(self.body, &post.form.with(post.proof.fields()))
+            .map(|words| format!(", saying '{words}'"));
         let what = format!(
-            "an answer that Entra does not give ({look}, {kind}, {} bytes; a proxy, or a wrong Instance)",
-            self.body.len()
+            "an answer that Entra does not give ({look}, {kind}, {} bytes{}; a proxy, or a wrong Instance)",
+            self.body.len(),
+            words.unwrap_or_default(),
         );
         Unavailable::new(exchange, what)
     }
@@ -220,18 +222,6 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D:
         Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
         _ => None,
     })
-}
-
-/// `client_info` is base64url JSON with the account's `uid` and `utid`.
-fn account(client_info: &str) -> Option<AccountId> {
-    #[derive(Deserialize)]
-    struct Holder {
-        uid: String,
-        utid: String,
-    }
-    let bytes = URL_SAFE_NO_PAD.decode(client_info.trim_end_matches('=')).ok()?;
-    let info: Holder = parse(&bytes)?;
-    AccountId::new(&info.uid, &info.utid).ok()
 }
 
 #[cfg(test)]

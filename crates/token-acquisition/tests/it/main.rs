@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod allocations;
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod credentials;

@@ -145,7 +145,7 @@ async fn untyped(call: entra_downstream_api::Call) -> Result<Value, CallError> {
 
 fn call_failure(error: &CallError) -> Failure {
     let said = match error {
-        CallError::Token(error) => refusal(error),
+        CallError::Token { error, .. } => refusal(error),
         other => Refusal { status: other.status().map(|status| status.as_u16()), ..Refusal::default() },
     };
     let mut failure = Failure::new(error, said);

@@ -17,6 +17,7 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
         client: &client,
         scopes: &scopes,
         scheme: &Scheme::Bearer,
+        headers: &[],
         for_user,
         correlation_id: CorrelationId::random(),
         routing_hint: None,
@@ -102,7 +103,7 @@ fn what_is_no_token_answer() {
         200,
         "<!DOCTYPE html><title>Sign in</title>",
         true,
-        "nobody: an answer that Entra does not give (a page, text/html, 37 bytes;",
+        "nobody: an answer that Entra does not give (a page, text/html, 37 bytes, saying 'Sign in'; a",
     );
     check(
         200,
