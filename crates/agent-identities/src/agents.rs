@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use entra_abstractions::{AcquireToken, Acquiring, AgentId, SessionKey, Subject, TokenError, TokenRequest};
-use entra_token_acquisition::TokenAcquirer;
+use entra_abstractions::{
+    AcquireToken, Acquiring, AgentId, AgentSubject, FmiPath, Scopes, SessionKey, Subject, TokenError,
+    TokenRequest,
+};
+use entra_token_acquisition::{Explanation, TOKEN_EXCHANGE_SCOPE, TokenAcquirer};
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
@@ -60,10 +63,34 @@ impl AgentIdentities {
         acquirer.unwrap_or_else(|| self.learn(agent)).end_session(key).await
     }
 
+    /// What would be done for a request, and why; see [`TokenAcquirer::explain`]. For an agent's
+    /// request, [`legs`](Explanation::legs) say the same of the tokens that it needs before.
+    pub fn explain(&self, request: &TokenRequest) -> Explanation {
+        let Subject::Agent(agent, subject) = &request.subject else {
+            return self.blueprint.explain(request);
+        };
+        let acquirer = self.agents.pin().get(agent).cloned().unwrap_or_else(|| self.acting_as(agent));
+        let mut explanation = acquirer.explain(request);
+        let Some(tenant) = explanation.tenant.clone() else { return explanation };
+        if let Ok(exchange) = Scopes::try_from(TOKEN_EXCHANGE_SCOPE).map(TokenRequest::as_app) {
+            let exchange = exchange.tenant(tenant);
+            let vouching = exchange.clone().fmi_path(FmiPath::from(agent));
+            explanation.legs.push(self.blueprint.explain(&vouching));
+            if matches!(subject, AgentSubject::AgentUser(_)) {
+                explanation.legs.push(acquirer.explain(&exchange));
+            }
+        }
+        explanation
+    }
+
+    fn acting_as(&self, agent: &AgentId) -> TokenAcquirer {
+        let proof = Arc::new(BlueprintAssertion::new(self.blueprint.clone(), agent.clone()));
+        self.blueprint.acting_as(agent, proof)
+    }
+
     #[cold]
     fn learn(&self, agent: &AgentId) -> TokenAcquirer {
-        let proof = Arc::new(BlueprintAssertion::new(self.blueprint.clone(), agent.clone()));
-        let acquirer = self.blueprint.acting_as(agent, proof);
+        let acquirer = self.acting_as(agent);
         let agents = self.agents.pin();
         if agents.len() >= MOST {
             agents.clear();

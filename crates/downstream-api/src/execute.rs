@@ -5,10 +5,12 @@ use std::sync::Arc;
 use entra_abstractions::{AccessToken, Subject, TokenError, TokenRequest};
 use http::{StatusCode, header};
 use reqwest::Request;
+use tracing::Instrument;
 
 use crate::{
     Api, Call, CallError, Response, app_scopes, consent,
     error::{Asked, TransportError},
+    telemetry,
 };
 
 pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
@@ -43,9 +45,10 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         let response = configured
             .client
             .execute(request)
+            .instrument(telemetry::calling(&asked))
             .await
             .map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
-        tracing::debug!(api = %asked.api, method = %asked.method, status = response.status().as_u16(), "called");
+        telemetry::called(&asked, response.status());
         if response.status() == StatusCode::UNAUTHORIZED
             && !answered
             && is_repeatable
@@ -59,6 +62,7 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
             // Whoever was refused the same token for the same claims, and came first, has asked already.
             token_request.replaces = token.map(|token| token.to_hash());
             answered = true;
+            telemetry::challenged(&asked);
             continue;
         }
         let (scopes, limit) = (token_request.scopes.clone(), configured.response_limit);

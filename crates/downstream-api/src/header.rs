@@ -3,6 +3,8 @@
 use entra_abstractions::Misconfigured;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::telemetry;
+
 /// Adds a header that configuration or a caller gave; one of that name that they gave before is
 /// replaced. A reserved one is passed over with a warning, as .NET does.
 pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Misconfigured> {
@@ -10,7 +12,7 @@ pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<()
         Misconfigured::new(format!("\"{}\" is not a header's name", name.escape_debug())).with_source(source)
     })?;
     if is_reserved(&name) {
-        tracing::warn!(header = %name, "a reserved header was given and is not sent");
+        telemetry::reserved(&name);
         return Ok(());
     }
     headers.insert(name.clone(), value_of(name.as_str(), value)?);

@@ -20,6 +20,7 @@ pub mod middleware;
 mod options;
 mod path;
 mod response;
+mod telemetry;
 
 pub use entra_abstractions::{
     AcquireToken, HttpSettings, InteractionRequired, Misconfigured, Scopes, TokenError, UserAssertion,

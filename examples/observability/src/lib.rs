@@ -8,7 +8,7 @@ use opentelemetry::{
 use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tracing::{Level, Subscriber};
-use tracing_subscriber::{filter::Targets, prelude::*, registry};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, registry};
 
 /// What goes to the collector.
 #[derive(Debug)]

@@ -1,11 +1,14 @@
 //! An agent's own token: two legs, isolated from everybody else's.
 
-use entra_abstractions::{AcquireToken, AgentId, Claims, CorrelationId, TenantId, TokenError, TokenRequest};
+use entra_abstractions::{
+    AcquireToken, AgentId, AgentUser, Claims, CorrelationId, TenantId, TokenError, TokenRequest,
+};
 use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
 use entra_emulator::{Fault, ids};
+use entra_token_acquisition::AnsweredBy;
 use serde_json::{Value, json};
 
-use crate::kit::{GRAPH, Kit, ORDERS, at_once, claims, scopes};
+use crate::kit::{GRAPH, Kit, ORDERS, SECOND_USER_UPN, at_once, claims, scopes};
 
 const BOTH: [&str; 2] = ["blueprint for agent-one", "agent's app token"];
 
@@ -30,6 +33,36 @@ async fn an_agent_speaks_for_itself() {
     assert_eq!(at_once(&tokens, &as_agent(ORDERS)).secret(), token.secret());
     tokens.acquire(&as_agent(GRAPH)).await.unwrap();
     assert_eq!(kit.legs(), ["agent's app token"], "leg one serves any API");
+}
+
+#[tokio::test]
+async fn an_explanation_goes_through_the_legs() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    let request = as_agent(ORDERS);
+    let cold = tokens.explain(&request);
+    assert_eq!((cold.answered_by, cold.legs.len()), (Some(AnsweredBy::Entra), 1), "{cold}");
+    assert_eq!(kit.sent().len(), 0, "nothing is asked");
+
+    tokens.acquire(&request).await.unwrap();
+    let warm = tokens.explain(&request);
+    assert_eq!((warm.answered_by, warm.client.as_str()), (Some(AnsweredBy::Memory), ids::AGENT), "{warm}");
+    let leg = &warm.legs[0];
+    assert_eq!((leg.answered_by, leg.client.as_str()), (Some(AnsweredBy::Memory), ids::BLUEPRINT), "{warm}");
+    let next = tokens.explain(&as_agent(GRAPH));
+    assert_eq!(
+        (next.answered_by, next.legs[0].answered_by),
+        (Some(AnsweredBy::Entra), Some(AnsweredBy::Memory))
+    );
+
+    let user = TokenRequest::as_agent_user(
+        scopes(ORDERS),
+        AgentId::new(ids::AGENT).unwrap(),
+        AgentUser::upn(SECOND_USER_UPN).unwrap(),
+    );
+    let user = tokens.explain(&user);
+    assert_eq!(user.legs.len(), 2, "{user}");
+    assert!(!format!("{user} {user:?}").contains(SECOND_USER_UPN), "{user}");
 }
 
 #[tokio::test]

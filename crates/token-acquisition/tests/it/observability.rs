@@ -13,7 +13,12 @@ use entra_abstractions::{
 use entra_emulator::{Fault, ids};
 use entra_token_acquisition::TokenAcquirer;
 use tracing::{Event, Metadata, Subscriber, span};
-use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+    registry,
+    util::SubscriberInitExt,
+};
 
 use crate::kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, scopes};
 
@@ -117,6 +122,8 @@ async fn what_is_told_is_what_the_document_says() {
     let untold: Vec<_> = documented.keys().filter(|name| !seen.contains_key(*name)).collect();
     assert!(untold.is_empty(), "in the document and never told: {untold:?}");
 
+    the_guide_shows_what_is_told(&told, &seen);
+
     let kit = Kit::new();
     let directory = kit.emulator.directory();
     let people = directory.users.iter().flat_map(|user| [user.upn.clone(), user.display_name.clone()]);
@@ -125,6 +132,27 @@ async fn what_is_told_is_what_the_document_says() {
     let lines = told.lines.lock().unwrap().join("\n");
     assert_no_secrets(&lines, secrets.iter().map(String::as_str));
     assert!(!lines.contains("eyJ"), "a token is in it");
+}
+
+/// The guide's lines were pasted from a run; their words must not grow old.
+fn the_guide_shows_what_is_told(told: &Told, names: &BTreeMap<String, BTreeSet<String>>) {
+    let guide = include_str!("../../../../docs/caching-and-logs.md");
+    let shown: Vec<&str> = guide
+        .lines()
+        .filter_map(|line| line.trim().split_once("entra_token_acquisition: "))
+        .map(|(_, rest)| rest)
+        .collect();
+    assert!(shown.len() > 3, "the guide shows nothing");
+    let fields: BTreeSet<&String> = names.values().flatten().collect();
+    let lines = told.lines.lock().unwrap();
+    for line in shown {
+        let words = line.split(' ').filter_map(|word| word.split_once('=')).map(|(name, _)| name.to_owned());
+        for name in words {
+            assert!(fields.contains(&name), "{name} is no field: {line}");
+        }
+        let message = line.split('=').next().unwrap().rsplit_once(' ').unwrap().0;
+        assert!(lines.iter().any(|told| told.contains(message)), "nobody says {message:?}");
+    }
 }
 
 async fn a_day_at_work() {

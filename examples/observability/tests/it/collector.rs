@@ -64,7 +64,9 @@ async fn spans_and_metrics_arrive() {
 
     let heard = heard.lock().unwrap().clone();
     let mut names = Vec::new();
-    heard.iter().for_each(|body| texts(body, "name", &mut names));
+    for body in &heard {
+        texts(body, "name", &mut names);
+    }
     for name in [
         "token.acquire",
         "token.request",

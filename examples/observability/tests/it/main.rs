@@ -1,0 +1,4 @@
+//! The example, as a program would use it.
+
+#[cfg(test)]
+mod collector;
