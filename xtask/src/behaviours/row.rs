@@ -10,7 +10,6 @@ use super::evidence::{Evidence, Proof};
 const PARTS: &[&str] = &[
     "Azure SDK credential",
     "Graph client",
-    "answers",
     "authorities",
     "bound tokens",
     "shared caches",
