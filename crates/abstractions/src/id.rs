@@ -145,14 +145,17 @@ fn check<'a>(what: &str, value: &'a str) -> Result<&'a str, Misconfigured> {
         return Err(Misconfigured::new(format!("the {what} is empty"))
             .hint(format!("put in the {what} that the Entra admin center shows")));
     }
+    if value.len() > 256 {
+        return Err(Misconfigured::new(format!("the {what} is longer than any {what}"))
+            .hint("copy it again, without quotes, slashes or blanks"));
+    }
     if is_placeholder(value) {
         return Err(Misconfigured::new(format!("\"{value}\" is a placeholder, not a {what}"))
             .hint(format!("put in the {what} that the Entra admin center shows")));
     }
     // A tenant becomes a path segment and a client id a form field: nothing that could leave its
     // place is let in, whatever encodes it later.
-    if value.len() > 256
-        || matches!(value, "." | "..")
+    if matches!(value, "." | "..")
         || value.chars().any(|c| c.is_whitespace() || c.is_control() || "/\\?#%<>\"@".contains(c))
     {
         return Err(Misconfigured::new(format!("the {what} holds characters that no {what} has"))
@@ -172,6 +175,8 @@ mod tests {
         {
             assert!(TenantId::new(hostile).is_err(), "{hostile:?} was let in");
         }
+        let endless = TenantId::new(format!("your-{}", "x".repeat(1_000))).unwrap_err();
+        assert!(endless.to_string().len() < 200, "{endless}");
     }
 
     #[test]

@@ -7,7 +7,10 @@ use entra_token_acquisition::Application;
 use entra_web_api::TokenValidator;
 use serde_json::{Map, Value};
 
-use crate::spelled::{secrets, spelled};
+use crate::{
+    http::CLIENT,
+    spelled::{secrets, spelled},
+};
 
 /// JSON in the strict sense is accepted, however it is laid out; no fault, and no `Debug` of what
 /// was built, repeats a secret.
@@ -28,41 +31,37 @@ pub fn configuration(input: &[u8]) {
     let loaded = Settings::loader().json(json).environment(Environment::from_pairs(variables)).load();
     let mut hidden = tree.as_ref().map(|tree| secrets(tree, is_secret)).unwrap_or_default();
     hidden.retain(|secret| !environment.contains(secret.as_str()));
-    for settings in [plain, loaded] {
-        match settings {
-            Ok(settings) => look(&settings, &hidden),
-            Err(fault) => assert_hidden(&fault, &hidden),
-        }
+    match loaded {
+        Ok(settings) => look(&settings, &hidden),
+        Err(fault) => assert_hidden(&fault, &hidden),
     }
 }
 
 fn look(settings: &Settings, hidden: &[String]) {
     assert_nothing(&format!("{settings:?}"), hidden);
     let section = settings.section("AzureAd");
-    let application = shown(Application::from_section(&section), hidden);
-    assert_eq!(application, shown(Application::from_section(&section), hidden), "not the same twice");
-    shown(TokenValidator::from_section(&section), hidden);
+    assert_shown(Application::from_section(&section), hidden);
+    // It builds an HTTP client, which takes its time: only where something is said that it alone reads.
+    if ["Audience", "Audiences", "TokenValidationParameters"]
+        .iter()
+        .any(|key| !section.section(key).is_absent())
+    {
+        assert_shown(TokenValidator::from_section(&section), hidden);
+    }
     for name in settings.section("DownstreamApis").names() {
-        shown(api(&settings.section("DownstreamApis").section(name)), hidden);
+        assert_shown(api(&settings.section("DownstreamApis").section(name)), hidden);
     }
 }
 
 fn api(section: &Section) -> Result<Api, Misconfigured> {
     let nobody = FakeAcquirer::new(|_| Err(Misconfigured::new("nobody").into()));
-    Api::from_section(section, nobody)
+    Api::builder("orders").section(section).client(CLIENT.clone()).build(nobody)
 }
 
-fn shown<T: std::fmt::Debug>(built: Result<T, Misconfigured>, hidden: &[String]) -> Option<String> {
+fn assert_shown<T: std::fmt::Debug>(built: Result<T, Misconfigured>, hidden: &[String]) {
     match built {
-        Ok(built) => {
-            let told = format!("{built:?}");
-            assert_nothing(&told, hidden);
-            Some(told)
-        }
-        Err(fault) => {
-            assert_hidden(&fault, hidden);
-            None
-        }
+        Ok(built) => assert_nothing(&format!("{built:?}"), hidden),
+        Err(fault) => assert_hidden(&fault, hidden),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authority;
 mod configuration;
+mod http;
 mod spelled;
 mod www_authenticate;
 

@@ -59,3 +59,36 @@ impl Form {
         Secret::new(Secret::new(encoded.finish()).expose().replace('+', "%20"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_set_arrives_and_nothing_else(
+            fields in prop::collection::vec(("[a-z_&=+ é]{1,6}", ".{0,24}"), 0..8),
+        ) {
+            let mut form = Form::default();
+            let mut expected: Vec<(String, String)> = Vec::new();
+            for (name, value) in &fields {
+                form.set(name.clone(), value);
+                // Set again, a field keeps its place.
+                match expected.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, known)) => known.clone_from(value),
+                    None => expected.push((name.clone(), value.clone())),
+                }
+            }
+            let encoded = form.encode();
+            let read: Vec<(String, String)> = form_urlencoded::parse(encoded.expose().as_bytes())
+                .map(|(name, value)| (Cow::into_owned(name), Cow::into_owned(value)))
+                .collect();
+            prop_assert_eq!(read, expected);
+            prop_assert!(encoded.expose().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+'));
+        }
+    }
+}

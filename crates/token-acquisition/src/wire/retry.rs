@@ -52,4 +52,29 @@ mod tests {
         check("soon", None);
         check("-1", None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_number_and_any_date_is_bounded(seconds in proptest::num::u64::ANY, ahead in -9_000_i64..9_000) {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+            let read = |value: &str| {
+                let mut headers = HeaderMap::new();
+                headers.insert(header::RETRY_AFTER, http::HeaderValue::from_str(value).unwrap());
+                retry_after(&headers, now)
+            };
+            proptest::prop_assert_eq!(read(&seconds.to_string()), Some(Duration::from_secs(seconds.min(3_600))));
+            let wait = Duration::from_secs(ahead.unsigned_abs());
+            let date = httpdate::fmt_http_date(if ahead < 0 { now - wait } else { now + wait });
+            let expected = if ahead < 0 { Duration::ZERO } else { wait.min(LONGEST) };
+            proptest::prop_assert_eq!(read(&date), Some(expected));
+        }
+
+        #[test]
+        fn any_text_is_a_wait_or_none(text in "[ -~]{0,40}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, http::HeaderValue::from_str(&text).unwrap());
+            let wait = retry_after(&headers, SystemTime::UNIX_EPOCH);
+            proptest::prop_assert!(wait.is_none_or(|wait| wait <= LONGEST));
+        }
+    }
 }
