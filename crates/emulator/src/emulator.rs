@@ -10,9 +10,11 @@ use std::sync::Arc;
 use crate::clock::VirtualClock;
 use crate::directory::Directory;
 use crate::faults::Faults;
+use crate::key_vault::KeyVault;
 use crate::managed_identity::ManagedIdentityHost;
 use crate::mint::Mint;
 use crate::origin::Origin;
+use crate::pipeline;
 use crate::realm::Realm;
 use crate::server::Server;
 use crate::traffic::Log;
@@ -165,12 +167,23 @@ impl Emulator {
     /// An assertion of the external issuer that the directory trusts (the first without keys of its own), for this subject:
     /// what a platform writes into a federated token file.
     pub fn workload_assertion(&self, subject: &str) -> String {
-        crate::mint::workload_assertion(self, subject)
+        crate::mint::workload_assertion(&self.directory(), self.clock().now(), subject)
     }
 
     /// An `appsettings.json` for an application of the directory, ready to paste: with its secret, which is test material.
     pub fn appsettings(&self, client: &str) -> String {
         appsettings::write(&self.directory(), &self.base_url, client)
+    }
+
+    /// The key vault: its URL is [`base_url`](Self::base_url), and it takes tokens of this Entra.
+    pub fn key_vault(&self) -> &KeyVault {
+        &self.realm.key_vault
+    }
+
+    /// The environment of a step in an Azure pipeline: its service connections vouch with tokens of
+    /// [`ids::WORKLOAD_ISSUER`](crate::ids::WORKLOAD_ISSUER) for [`ids::WORKLOAD_SUBJECT`](crate::ids::WORKLOAD_SUBJECT).
+    pub fn pipeline_environment(&self) -> Vec<(&'static str, String)> {
+        pipeline::environment(&self.base_url)
     }
 
     /// The environment of a program on such a host: with these variables its managed identities come from here.

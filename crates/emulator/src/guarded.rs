@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[derive(Default)]
 pub(crate) struct Guarded<T>(Mutex<T>);
 
 impl<T> Guarded<T> {

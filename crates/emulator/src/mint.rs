@@ -1,6 +1,6 @@
 //! Makes access tokens without a request: what a caller of an API under test would present, right or wrong.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
@@ -227,11 +227,10 @@ impl<'e> Mint<'e> {
 }
 
 /// A token of an issuer outside Entra, valid for an hour.
-pub(crate) fn workload_assertion(emulator: &Emulator, subject: &str) -> String {
-    let directory = emulator.directory();
+pub(crate) fn workload_assertion(directory: &Directory, now: SystemTime, subject: &str) -> String {
     let issuer =
         directory.issuers.iter().find(|issuer| issuer.jwks.is_none()).map(|issuer| issuer.issuer.as_str());
-    let now = unix(emulator.clock().now());
+    let now = unix(now);
     let claims = json!({
         "iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange",
         "iat": now, "nbf": now, "exp": now + 3600, "jti": uuid::Uuid::new_v4().to_string(),

@@ -8,6 +8,7 @@ use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::guarded::Guarded;
 use crate::jwt::Jws;
+use crate::key_vault::KeyVault;
 use crate::keys::KeyRing;
 use crate::managed_identity::State;
 use crate::session::Sessions;
@@ -20,6 +21,7 @@ pub(crate) struct Realm {
     pub(crate) sessions: Sessions,
     /// What the hosts of managed identities remember.
     pub(crate) managed_identities: State,
+    pub(crate) key_vault: KeyVault,
     pub(crate) clock: VirtualClock,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
@@ -34,6 +36,7 @@ impl Realm {
             keys: Guarded::new(KeyRing::new()),
             sessions: Sessions::default(),
             managed_identities: State::default(),
+            key_vault: KeyVault::default(),
             clock: VirtualClock::new(),
             log,
             faults: Faults::default(),

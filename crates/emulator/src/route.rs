@@ -18,6 +18,8 @@ pub(crate) enum Route {
     Graph { resource: Vec<String> },
     Api { orders: bool },
     ManagedIdentity { host: ManagedIdentityHost },
+    KeyVault { path: Vec<String> },
+    Pipeline,
     Nowhere,
 }
 
@@ -44,6 +46,10 @@ pub enum Endpoint {
     Api,
     /// The endpoints of the hosts that have managed identities
     ManagedIdentity,
+    /// `/certificates/..`, `/secrets/..` and `/keys/..`: the key vault
+    KeyVault,
+    /// `/pipeline/oidctoken`: the tokens of service connections
+    Pipeline,
     /// Anything else: answered with 404
     Unserved,
 }
@@ -60,6 +66,10 @@ impl Route {
         match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
             ["v1.0", rest @ ..] => Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() },
+            ["certificates" | "secrets" | "keys", _, ..] => {
+                Self::KeyVault { path: segments.iter().map(|&s| s.to_owned()).collect() }
+            }
+            ["pipeline", "oidctoken"] => Self::Pipeline,
             ["orders", ..] => Self::Api { orders: true },
             ["echo", ..] => Self::Api { orders: false },
             [t, "v2.0", ".well-known", "openid-configuration"] => {
@@ -87,6 +97,8 @@ impl Route {
             Self::Graph { .. } => Endpoint::Graph,
             Self::Api { .. } => Endpoint::Api,
             Self::ManagedIdentity { .. } => Endpoint::ManagedIdentity,
+            Self::KeyVault { .. } => Endpoint::KeyVault,
+            Self::Pipeline => Endpoint::Pipeline,
             Self::Nowhere => Endpoint::Unserved,
         }
     }
@@ -102,6 +114,8 @@ impl Route {
             | Self::Graph { .. }
             | Self::Api { .. }
             | Self::ManagedIdentity { .. }
+            | Self::KeyVault { .. }
+            | Self::Pipeline
             | Self::Nowhere => None,
         }
     }
@@ -119,6 +133,8 @@ impl fmt::Display for Endpoint {
             Self::Graph => "graph",
             Self::Api => "api",
             Self::ManagedIdentity => "identity",
+            Self::KeyVault => "vault",
+            Self::Pipeline => "pipeline",
             Self::Unserved => "unserved",
         })
     }

@@ -20,7 +20,7 @@ use crate::origin::Origin;
 use crate::realm::Realm;
 use crate::route::Route;
 use crate::traffic::Entry;
-use crate::{authorize, discovery, echo, graph, managed_identity, token};
+use crate::{authorize, discovery, echo, graph, key_vault, managed_identity, pipeline, token};
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
@@ -106,6 +106,8 @@ fn room(realm: &Realm, exchange: &Exchange) -> Reply {
         Route::Graph { resource } => graph::answer(realm, &directory, exchange, resource),
         Route::Api { orders } => echo::answer(realm, &directory, exchange, *orders),
         Route::ManagedIdentity { host } => managed_identity::answer(realm, &directory, exchange, *host),
+        Route::KeyVault { path } => key_vault::answer(realm, &directory, exchange, path),
+        Route::Pipeline => pipeline::answer(&directory, exchange),
         Route::Nowhere => Reply::text(
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",

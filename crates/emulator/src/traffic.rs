@@ -247,7 +247,7 @@ fn shown(name: &str, value: &str) -> String {
     }
 }
 
-const SHOWN: [&str; 41] = [
+const SHOWN: [&str; 42] = [
     "api-version",
     "attributes",
     "authorization_endpoint",
@@ -276,6 +276,7 @@ const SHOWN: [&str; 41] = [
     "response_type",
     "return_spa_code",
     "scope",
+    "serviceconnectionid",
     "slice",
     "token_sha256_to_refresh",
     "token_type",

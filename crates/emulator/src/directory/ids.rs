@@ -70,6 +70,11 @@ pub const WORKLOAD_ISSUER: &str = "https://workload.example/cluster-one";
 /// The subject that [`DAEMON`] accepts from [`WORKLOAD_ISSUER`].
 pub const WORKLOAD_SUBJECT: &str = "system:serviceaccount:jobs:night-job";
 
+/// The token by which a step of a pipeline asks for the tokens of its service connections.
+pub const PIPELINE_TOKEN: &str = "pipeline s3cret-~+/";
+/// A service connection of the pipeline.
+pub const SERVICE_CONNECTION: &str = "7e84302f-d315-4aee-9b38-4e5f60718212";
+
 /// The certificate registered for [`API`], [`BLUEPRINT`] and [`DAEMON`], PEM.
 pub const APP_CERTIFICATE: &str = include_str!("../../keys/app.cert.pem");
 /// Its private key, PKCS#8 PEM.

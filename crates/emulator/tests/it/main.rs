@@ -18,6 +18,8 @@ mod faults;
 #[cfg(test)]
 mod https;
 #[cfg(test)]
+mod key_vault;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod log;
