@@ -70,6 +70,28 @@ impl TokenError {
         }
     }
 
+    /// The same error, saying that the application was to be proven by the credential that is
+    /// configured at this place.
+    #[must_use]
+    pub fn to_prove(self, credential: impl Into<Arc<str>>) -> Self {
+        let credential = credential.into();
+        match self {
+            Self::InteractionRequired(mut error) => {
+                Arc::make_mut(&mut error.0).exchange.proves.get_or_insert(credential);
+                Self::InteractionRequired(error)
+            }
+            Self::Unavailable(mut error) => {
+                Arc::make_mut(&mut error.0).exchange.proves.get_or_insert(credential);
+                Self::Unavailable(error)
+            }
+            Self::Rejected(mut error) => {
+                Arc::make_mut(&mut error.0).exchange.proves.get_or_insert(credential);
+                Self::Rejected(error)
+            }
+            Self::Misconfigured(error) => Self::Misconfigured(error.at(&*credential)),
+        }
+    }
+
     /// The same error, saying in which leg of a longer exchange, and for whom, it happened.
     #[must_use]
     pub fn in_leg(self, leg: impl Into<String>) -> Self {

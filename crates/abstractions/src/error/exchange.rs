@@ -11,6 +11,7 @@ use crate::{ClientId, CorrelationId};
 #[derive(Debug, Clone, Default)]
 pub struct Exchange {
     pub(crate) leg: Option<String>,
+    pub(crate) proves: Option<Arc<str>>,
     grant: &'static str,
     host: String,
     client: Option<ClientId>,
@@ -221,6 +222,9 @@ impl fmt::Display for Exchange {
         }
         if let Some(leg) = &self.leg {
             write!(f, " ({leg})")?;
+        }
+        if let Some(credential) = &self.proves {
+            write!(f, " to prove the application by {credential}")?;
         }
         if let Some(status) = self.status {
             write!(f, " answered {status}")?;

@@ -58,10 +58,7 @@ impl Link {
 
     pub(super) async fn prove(&self, context: &AssertionContext) -> Result<Proof, TokenError> {
         let proved = self.means.prove(&self.at, context).await;
-        let proved = proved.map_err(|error| match error {
-            TokenError::Misconfigured(fault) => fault.at(&*self.at).into(),
-            other => other.in_leg(format!("to prove the application by {}", self.at)),
-        });
+        let proved = proved.map_err(|error| error.to_prove(Arc::clone(&self.at)));
         self.note(match &proved {
             Ok(_) => Was::Used,
             Err(error) => Was::PassedOver(error.clone()),

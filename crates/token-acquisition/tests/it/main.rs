@@ -17,9 +17,13 @@ mod errors;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod federated;
+#[cfg(test)]
 mod freshness;
 #[cfg(test)]
 mod grants;
+#[cfg(test)]
+mod key_vault;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod outages;
 mod refused_proofs;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]

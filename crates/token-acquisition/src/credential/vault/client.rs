@@ -120,7 +120,7 @@ impl VaultClient {
             });
         let resource = resource.and_then(|text| Url::parse(text.trim_end_matches("/.default")).ok());
         let resource = resource.ok_or_else(|| self.unavailable("a refusal that names no resource"))?;
-        if !self.belongs_to(&resource) {
+        if !belongs_to(&self.base, &resource) {
             return Err(Misconfigured::new(format!(
                 "the key vault {} asks for tokens of another service",
                 self.host()
@@ -131,18 +131,6 @@ impl VaultClient {
         let scope = format!("{}/.default", resource.as_str().trim_end_matches('/'));
         *self.scopes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Scopes::try_from(scope.as_str())?);
         Ok(())
-    }
-
-    fn belongs_to(&self, resource: &Url) -> bool {
-        let is_loopback = match self.base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        let host = resource.host_str().unwrap_or_default();
-        is_loopback
-            || (!host.is_empty() && self.host().strip_suffix(host).is_some_and(|vault| vault.ends_with('.')))
     }
 
     fn refused(&self, status: StatusCode, headers: &http::HeaderMap) -> TokenError {
@@ -174,6 +162,19 @@ impl VaultClient {
     }
 }
 
+/// Whether a vault is one of a resource: a host below the resource's. On this machine, a test's.
+fn belongs_to(vault: &Url, resource: &Url) -> bool {
+    let is_loopback = match vault.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let host = resource.host_str().unwrap_or_default();
+    let below = vault.host_str().and_then(|vault| vault.strip_suffix(host));
+    is_loopback || (!host.is_empty() && below.is_some_and(|vault| vault.ends_with('.')))
+}
+
 /// The address of a vault: of a host alone.
 pub(crate) fn vault_url(written: &str) -> Result<Url, Misconfigured> {
     let refused =
@@ -184,4 +185,74 @@ pub(crate) fn vault_url(written: &str) -> Result<Url, Misconfigured> {
         && url.username().is_empty()
         && url.password().is_none();
     if is_safe(&url) && is_bare { Ok(url) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_abstractions::testing::FakeAcquirer;
+
+    use super::*;
+
+    #[test]
+    fn a_vault_is_below_its_resource() {
+        let belongs = |vault: &str, resource: &str| {
+            belongs_to(&vault_url(vault).unwrap(), &Url::parse(resource).unwrap())
+        };
+        assert!(belongs("https://contoso.vault.azure.net", "https://vault.azure.net"));
+        assert!(belongs("https://contoso.vault.azure.cn/", "https://vault.azure.cn"));
+        assert!(belongs("https://contoso.managedhsm.azure.net", "https://managedhsm.azure.net"));
+        assert!(belongs("http://localhost:8080", "https://vault.azure.net"));
+        for (vault, resource) in [
+            ("https://vault.azure.net.evil.example", "https://vault.azure.net"),
+            ("https://contosovault.azure.net", "https://vault.azure.net"),
+            ("https://contoso.vault.azure.net", "https://graph.microsoft.com"),
+            ("https://evil.localhost", "https://vault.azure.net"),
+        ] {
+            assert!(!belongs(vault, resource), "{vault} {resource}");
+        }
+    }
+
+    #[test]
+    fn no_token_is_asked_for_that_opens_something_else() {
+        let authority =
+            entra_abstractions::Authority::parse("https://login.example/contoso.example").unwrap();
+        let http = crate::http::build(&entra_abstractions::HttpSettings::default(), &authority).unwrap();
+        let nobody = Arc::new(FakeAcquirer::new(|_| Err(Misconfigured::new("nobody is asked").into())));
+        let heeded = |challenge: &'static str| {
+            let vault = "https://contoso.vault.azure.net";
+            let client = VaultClient::new(vault, http.clone(), Arc::clone(&nobody) as _).unwrap();
+            let mut headers = http::HeaderMap::new();
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            client.heed(&headers).map_err(|error| error.to_string())?;
+            Ok(client.scopes.lock().unwrap().as_ref().unwrap().as_str().to_owned())
+        };
+        let good = r#"Bearer authorization="https://login.example/t", resource="https://vault.azure.net""#;
+        assert_eq!(heeded(good), Ok("https://vault.azure.net/.default".to_owned()));
+        let scope = r#"Bearer authorization="x", scope="https://vault.azure.net/.default""#;
+        assert_eq!(heeded(scope), Ok("https://vault.azure.net/.default".to_owned()));
+        for bad in [
+            r#"Bearer resource="https://graph.microsoft.com""#,
+            r#"Bearer resource="https://vault.azure.net.evil.example""#,
+            r#"Basic realm="x""#,
+            r#"Bearer resource="none""#,
+        ] {
+            let told: Result<String, String> = heeded(bad);
+            assert!(told.is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_vault() {
+        for written in [
+            "",
+            "contoso.vault.azure.net",
+            "http://contoso.vault.azure.net",
+            "https://o:s3cret@contoso.vault.azure.net",
+            "https://contoso.vault.azure.net/certificates/app",
+            "https://contoso.vault.azure.net?x=y",
+        ] {
+            let told = vault_url(written).unwrap_err().to_string();
+            assert!(told.starts_with("not the URL of a key vault") && !told.contains("s3cret"), "{told}");
+        }
+    }
 }
