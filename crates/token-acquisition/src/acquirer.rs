@@ -164,6 +164,7 @@ impl TokenAcquirer {
 
     /// What is known of each of the application's credentials, in their order: which one is in use,
     /// and why each other one was passed over. Reads and asks nothing.
+    #[doc(alias = "ICertificatesObserver")]
     pub fn credential_reports(&self) -> Vec<CredentialReport> {
         self.0.credentials.report()
     }

@@ -104,6 +104,7 @@ impl TokenAcquirerBuilder {
 
     /// Whose tokens open the key vaults of credentials: the host's managed identity, where nothing is
     /// said.
+    #[doc(alias = "DefaultAzureCredential")]
     #[must_use]
     pub fn vault_tokens(mut self, tokens: Arc<dyn AcquireToken>) -> Self {
         self.vault_tokens = Some(tokens);

@@ -276,7 +276,7 @@ pub(crate) fn certificate_came(vault: &str, certificate: &str) {
 /// A certificate is used on, though its vault cannot be asked.
 pub(crate) fn vault_away(error: &str, vault: &str, certificate: &str) {
     warn!(
-        name: "credential.kept",
+        name: "credential.vault_away",
         target: TARGET,
         error,
         vault,

@@ -19,7 +19,7 @@ use crate::exchange::{Exchange, Reply};
 use crate::jwt;
 use crate::realm::Realm;
 
-type Answered = Result<Value, Reply>;
+type Answered = Result<Value, Box<Reply>>;
 
 /// Answers a request to the vault; the path is without slashes at its ends.
 pub(crate) fn answer(realm: &Realm, directory: &Directory, exchange: &Exchange, path: &[String]) -> Reply {
@@ -41,9 +41,9 @@ pub(crate) fn answer(realm: &Realm, directory: &Directory, exchange: &Exchange, 
         (&Method::GET, ["secrets", name]) => secret(realm, exchange, name, None),
         (&Method::GET, ["secrets", name, version]) => secret(realm, exchange, name, Some(version)),
         (&Method::POST, ["keys", name, version, "sign"]) => sign(realm, exchange, name, version),
-        _ => Err(refusal(StatusCode::NOT_FOUND, "NotFound", "The vault serves nothing here.")),
+        _ => Err(refused(StatusCode::NOT_FOUND, "NotFound", "The vault serves nothing here.")),
     };
-    answered.map_or_else(|refused| refused, |body| Reply::json(StatusCode::OK, &body))
+    answered.map_or_else(|refused| *refused, |body| Reply::json(StatusCode::OK, &body))
 }
 
 fn certificate(realm: &Realm, exchange: &Exchange, name: &str, version: Option<&str>) -> Answered {
@@ -97,15 +97,15 @@ fn sign(realm: &Realm, exchange: &Exchange, name: &str, version: &str) -> Answer
     if !found.certificate.enabled {
         return Err(disabled());
     }
-    let bad = |text| refusal(StatusCode::BAD_REQUEST, "BadParameter", text);
+    let bad = |text| refused(StatusCode::BAD_REQUEST, "BadParameter", text);
     let body: Value =
         serde_json::from_slice(&exchange.body).map_err(|_not_json| bad("The body is not JSON."))?;
-    let padding = match body["alg"].as_str() {
+    let padding = match body.get("alg").and_then(Value::as_str) {
         Some("PS256") => &RSA_PSS_SHA256,
         Some("RS256") => &RSA_PKCS1_SHA256,
         _ => return Err(bad("The algorithm is not one of this key.")),
     };
-    let digest = body["value"].as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let digest = body.get("value").and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
     let digest = digest.and_then(|bytes| Digest::import_less_safe(&bytes, &SHA256).ok());
     let digest = digest.ok_or_else(|| bad("The value is not a digest of SHA-256."))?;
     let signature = signature(&found.certificate.key, padding, &digest)
@@ -133,16 +133,16 @@ fn find(
     operation: VaultOperation,
     name: &str,
     version: Option<&str>,
-) -> Result<Version, Reply> {
+) -> Result<Version, Box<Reply>> {
     if realm.key_vault.forbids(operation) {
-        return Err(refusal(
+        return Err(refused(
             StatusCode::FORBIDDEN,
             "Forbidden",
             "Caller is not authorized to perform action on resource.",
         ));
     }
     realm.key_vault.find(name, version).ok_or_else(|| {
-        refusal(
+        refused(
             StatusCode::NOT_FOUND,
             "CertificateNotFound",
             "A certificate with this name was not found in this key vault.",
@@ -154,8 +154,8 @@ fn content_type(version: &Version) -> &'static str {
     if version.certificate.pkcs12.is_some() { "application/x-pkcs12" } else { "application/x-pem-file" }
 }
 
-fn disabled() -> Reply {
-    refusal(StatusCode::FORBIDDEN, "Forbidden", "Operation is not allowed on a disabled certificate.")
+fn disabled() -> Box<Reply> {
+    refused(StatusCode::FORBIDDEN, "Forbidden", "Operation is not allowed on a disabled certificate.")
 }
 
 /// Says whose tokens are wanted, and for which resource.
@@ -167,6 +167,10 @@ fn challenge(directory: &Directory, exchange: &Exchange) -> Reply {
     );
     let text = "AKV10000: Request is missing a Bearer or PoP token.";
     refusal(StatusCode::UNAUTHORIZED, "Unauthorized", text).with(WWW_AUTHENTICATE, &challenge)
+}
+
+fn refused(status: StatusCode, code: &str, text: &str) -> Box<Reply> {
+    Box::new(refusal(status, code, text))
 }
 
 fn refusal(status: StatusCode, code: &str, text: &str) -> Reply {

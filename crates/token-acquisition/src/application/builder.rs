@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// Builds an [`Application`]. Credentials are tried in the order in which they are given.
+#[doc(alias = "CertificateDescription")]
 #[doc(alias = "CredentialDescription")]
 #[doc(alias = "ClientCredentials")]
 #[derive(Default)]
@@ -132,6 +133,7 @@ impl ApplicationBuilder {
 
     /// A certificate and its private key in a file, PFX or PEM. It is read at the first use, and
     /// again when it has changed.
+    #[doc(alias = "FromPath")]
     pub fn certificate_file(self, path: impl Into<PathBuf>) -> Self {
         self.credential(
             "certificate_file",
@@ -194,6 +196,7 @@ impl ApplicationBuilder {
     /// A certificate in the store of the system's user or machine (`CurrentUser/My`,
     /// `LocalMachine/My`), by its thumbprint.
     #[doc(alias = "StoreWithThumbprint")]
+    #[doc(alias = "FromStoreWithThumbprint")]
     pub fn certificate_by_thumbprint(self, store: impl Into<String>, thumbprint: impl Into<String>) -> Self {
         self.in_store("certificate_by_thumbprint", store, Find::Thumbprint(thumbprint.into()))
     }
@@ -216,6 +219,7 @@ impl ApplicationBuilder {
     /// managed identity opens the vault, or whoever
     /// [`vault_tokens`](crate::TokenAcquirerBuilder::vault_tokens) names.
     #[doc(alias = "KeyVault")]
+    #[doc(alias = "FromKeyVault")]
     pub fn key_vault_certificate(self, vault: impl Into<String>, name: impl Into<String>) -> Self {
         self.in_vault("key_vault_certificate", vault, name, false)
     }

@@ -61,3 +61,28 @@ fn is_of_the_certificate(error: &TokenError) -> bool {
     };
     error.exchange().is_some_and(refuses)
 }
+
+#[cfg(test)]
+mod tests {
+    use entra_abstractions::Rejected;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_may_be_mended_win() {
+        let refusal = |error: Option<&str>, numbers: &[u32]| {
+            let exchange = Exchange::new("client_credentials", "login.example").with_status(401);
+            Rejected::new(exchange.with_error(error, None).with_aadsts(numbers.to_vec())).into()
+        };
+        for (error, numbers, expected) in [
+            (Some("invalid_client"), &[CERTIFICATE_REFUSED[0]][..], true),
+            (Some("invalid_client"), &[7_000_215, CERTIFICATE_REFUSED[0]], true),
+            (Some("invalid_client"), &[7_000_215], false),
+            (Some("invalid_client"), &[], false),
+            (Some("invalid_grant"), &[CERTIFICATE_REFUSED[0]], false),
+            (None, &[CERTIFICATE_REFUSED[0]], false),
+        ] {
+            assert_eq!(is_of_the_certificate(&refusal(error, numbers)), expected, "{error:?} {numbers:?}");
+        }
+    }
+}

@@ -268,3 +268,17 @@ async fn a_provider_that_hangs_does_not_take_its_key_along() {
         tokens.settled().await;
     }
 }
+
+#[tokio::test]
+async fn claims_of_the_applications_own_tell_tokens_apart() {
+    let kit = kit();
+    let tokens = kit.acquirer(kit.client(ids::DAEMON).certificate_pem(PEM));
+    let with = |claims: &str| as_app(ORDERS).client_claims(Claims::new(claims).unwrap());
+    let requests = [as_app(ORDERS), with(r#"{"site":"east"}"#), with(r#"{"site":"west"}"#)];
+    for _ in 0..2 {
+        for request in &requests {
+            tokens.acquire(request).await.unwrap();
+        }
+        assert_eq!(kit.count(), 3);
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use entra_abstractions::{AcquireToken, Environment, Misconfigured, Section};
-use entra_emulator::{FederatedCredential, ManagedIdentityHost, ids};
+use entra_emulator::{Endpoint, FederatedCredential, ManagedIdentityHost, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn acquirer(kit: &Kit, root: &Value) -> Result<TokenAcquirer, Misconfigured> {
     builder(application, Arc::clone(&kit.clock) as _).environment(host(kit)).configuration(root).build()
 }
 
-fn section(kit: &Kit, client: &str, credential: Value) -> Value {
+fn section(kit: &Kit, client: &str, credential: &Value) -> Value {
     json!({
         "Instance": kit.emulator.base_url(), "TenantId": ids::TENANT, "ClientId": client,
         "ClientCredentials": [credential],
@@ -42,7 +42,7 @@ async fn managed_identities_vouch_for_the_application() {
     for (id, expected) in [(None, ids::HOST), (Some(ids::SHARED_IDENTITY), ids::SHARED_IDENTITY)] {
         let credential =
             json!({ "SourceType": "SignedAssertionFromManagedIdentity", "ManagedIdentityClientId": id });
-        let tokens = acquirer(&kit, &json!({ "AzureAd": section(&kit, ids::DAEMON, credential) })).unwrap();
+        let tokens = acquirer(&kit, &json!({ "AzureAd": section(&kit, ids::DAEMON, &credential) })).unwrap();
         let before = kit.emulator.log().entries().len();
         for scopes in [ORDERS, GRAPH] {
             let token = tokens.acquire(&as_app(scopes)).await.unwrap();
@@ -82,6 +82,29 @@ async fn an_identity_that_the_host_does_not_have() {
     assert_eq!(kit.count(), 0);
 }
 
+#[tokio::test]
+async fn the_exchange_is_that_of_the_cloud() {
+    let kit = Kit::new();
+    for (key, value, expected) in [
+        ("Skip", json!(false), "api://AzureADTokenExchange"),
+        ("TokenExchangeUrl", json!("api://other/.default"), "api://other"),
+        (
+            "TokenExchangeAuthority",
+            json!("https://login.microsoftonline.us/contoso.example"),
+            "api://AzureADTokenExchangeUSGov",
+        ),
+    ] {
+        let mut credential = json!({ "SourceType": "SignedAssertionFromManagedIdentity" });
+        credential[key] = value;
+        let tokens = acquirer(&kit, &json!({ "AzureAd": section(&kit, ids::DAEMON, &credential) })).unwrap();
+        // The emulator knows the public exchange only; what it was asked for is what counts.
+        let _granted_or_not = tokens.acquire(&as_app(ORDERS)).await;
+        let entries = kit.emulator.log().entries();
+        let asked = entries.iter().rfind(|entry| entry.endpoint == Endpoint::ManagedIdentity).unwrap();
+        assert_eq!(asked.field("resource"), Some(expected));
+    }
+}
+
 /// An Entra in which the daemon's registration trusts the API's application.
 fn trusting() -> Kit {
     let kit = Kit::new();
@@ -100,8 +123,8 @@ async fn another_application_of_the_configuration_vouches() {
     let kit = trusting();
     let secret = json!({ "SourceType": "ClientSecret", "ClientSecret": ids::API_SECRET });
     let root = json!({
-        "AzureAd": section(&kit, ids::DAEMON, of_application("Others:Shop")),
-        "Others": { "Shop": section(&kit, ids::API, secret) },
+        "AzureAd": section(&kit, ids::DAEMON, &of_application("Others:Shop")),
+        "Others": { "Shop": section(&kit, ids::API, &secret) },
     });
     let tokens = acquirer(&kit, &root).unwrap();
     tokens.acquire(&as_app(ORDERS)).await.unwrap();
@@ -116,18 +139,18 @@ async fn another_application_of_the_configuration_vouches() {
 async fn what_cannot_be_looked_up_or_goes_round_is_refused_when_built() {
     let kit = trusting();
     let told = |root: &Value| acquirer(&kit, root).unwrap_err().to_string();
-    let own = json!({ "AzureAd": section(&kit, ids::DAEMON, of_application("AzureAd")) });
+    let own = json!({ "AzureAd": section(&kit, ids::DAEMON, &of_application("AzureAd")) });
     assert!(told(&own).contains("an application cannot vouch for itself: AzureAd, proven by AzureAd"));
     let round = json!({
-        "AzureAd": section(&kit, ids::DAEMON, of_application("B")),
-        "B": section(&kit, ids::API, of_application("C")),
-        "C": section(&kit, ids::API, of_application("b")),
+        "AzureAd": section(&kit, ids::DAEMON, &of_application("B")),
+        "B": section(&kit, ids::API, &of_application("C")),
+        "C": section(&kit, ids::API, &of_application("b")),
     });
     let text = told(&round);
     assert!(text.contains("an application cannot vouch for itself"), "{text}");
-    let missing = json!({ "AzureAd": section(&kit, ids::DAEMON, of_application("Nobody")) });
+    let missing = json!({ "AzureAd": section(&kit, ids::DAEMON, &of_application("Nobody")) });
     assert!(told(&missing).contains("Nobody: the section is missing"));
-    let unnamed = json!({ "AzureAd": section(&kit, ids::DAEMON, of_application("")) });
+    let unnamed = json!({ "AzureAd": section(&kit, ids::DAEMON, &of_application("")) });
     assert!(told(&unnamed).contains("AzureAd.ClientCredentials[0]: ConfigurationSection is missing"));
 
     let root = Section::new("", own);
@@ -144,12 +167,12 @@ async fn a_pipeline_vouches_where_there_is_one() {
         "CustomSignedAssertionProviderName": "AzurePipelines",
         "CustomSignedAssertionProviderData": { "ServiceConnectionId": ids::SERVICE_CONNECTION },
     });
-    let root = json!({ "AzureAd": section(&kit, ids::DAEMON, credential.clone()) });
+    let root = json!({ "AzureAd": section(&kit, ids::DAEMON, &credential) });
     acquirer(&kit, &root).unwrap().acquire(&as_app(ORDERS)).await.unwrap();
 
     let mut other = credential;
     other["CustomSignedAssertionProviderData"]["ServiceConnectionId"] = json!(ids::DAEMON);
-    let root = json!({ "AzureAd": section(&kit, ids::DAEMON, other) });
+    let root = json!({ "AzureAd": section(&kit, ids::DAEMON, &other) });
     let error = acquirer(&kit, &root).unwrap().acquire(&as_app(ORDERS)).await.unwrap_err();
     assert!(error.to_string().contains("the pipeline may not use this service connection"), "{error}");
 

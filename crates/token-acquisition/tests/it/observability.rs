@@ -107,9 +107,14 @@ async fn what_is_told_is_what_the_document_says() {
     let mut documented = documented();
     // Told where no test of one thread hears it: on a thread that may wait for the disk, and by
     // sources and stores that are played elsewhere.
-    for quiet in
-        ["credential.kept event warn", "session.unreadable event warn", "session.not_kept event warn"]
-    {
+    for quiet in [
+        "credential.refused event warn",
+        "credential.read event debug",
+        "credential.vault_away event warn",
+        "credential.kept event warn",
+        "session.unreadable event warn",
+        "session.not_kept event warn",
+    ] {
         assert!(documented.remove(quiet).is_some(), "{quiet} is not in the document");
     }
     for quiet in ["managed_identity.source event debug", "refresh_token.refused event debug"] {
