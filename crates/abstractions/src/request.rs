@@ -159,6 +159,7 @@ impl TokenRequest {
     /// what Entra checks, or writes into the token. They cannot change the claims that make an
     /// assertion what it is (`aud`, `iss`, `sub`, `jti`, `nbf`, `exp`).
     #[doc(alias = "WithClientClaims")]
+    #[doc(alias = "IDWEB_CLIENT_ASSERTION_CLAIMS")]
     #[doc(alias = "WithExtraClientAssertionClaims")]
     #[must_use]
     pub fn client_claims(mut self, claims: Claims) -> Self {
@@ -261,6 +262,9 @@ impl From<&AgentId> for FmiPath {
 }
 
 /// One more parameter of a token request. Its value may be a secret, so `Debug` does not print it.
+#[doc(alias = "ExtraQueryParameters")]
+#[doc(alias = "ExtraHeadersParameters")]
+#[doc(alias = "WithExtraBodyParameters")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Parameter {
     name: Arc<str>,

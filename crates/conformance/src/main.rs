@@ -2,6 +2,8 @@
 //! judge, and its exit code is the verdict.
 
 mod bench;
+#[cfg(test)]
+mod challenged;
 mod demo;
 #[cfg(test)]
 mod documented;

@@ -116,6 +116,27 @@ fn each_value_by_itself() {
         "",
     );
     check(json!({"AcceptHeader": "a\nb"}), "DownstreamApis.Orders.AcceptHeader: the value");
+    let options = |options: Value| json!({ "AcquireTokenOptions": options });
+    check(options(json!({"PopPublicKey": "eyJraWQiOiJhYmMifQ", "PopClaim": "{\"kid\":\"abc\"}"})), "");
+    check(
+        options(json!({"PopPublicKey": "a&b"})),
+        "AcquireTokenOptions.PopPublicKey: the public key is not base64url",
+    );
+    check(
+        options(json!({"ExtraHeadersParameters": {"x-note": "1"}, "ExtraQueryParameters": {"dc": "1"}})),
+        "",
+    );
+    check(
+        options(json!({"ExtraParameters": {
+            "EXTRA_BODY_PARAMETERS": {"attributes": "{}"},
+            "IDWEB_CLIENT_ASSERTION_CLAIMS": "{\"a\":1}",
+        }})),
+        "",
+    );
+    check(
+        options(json!({"ExtraParameters": {"IDWEB_AGENT_IDENTITY": "x"}})),
+        "AcquireTokenOptions.ExtraParameters.IDWEB_AGENT_IDENTITY: unknown key",
+    );
     assert!(
         told(&json!("https://orders.example")).contains("DownstreamApis.Orders: a section is expected here")
     );

@@ -286,3 +286,29 @@ async fn redirects_stay_within_the_origin() {
     assert!(matches!(&error, CallError::Status(answer) if answer.status() == 307), "{error:?}");
     assert!(elsewhere.sent().is_empty());
 }
+
+#[tokio::test]
+async fn the_options_of_the_token_go_along() {
+    let (_server, api, tokens) = start(json!({"AcquireTokenOptions": {
+        "PopPublicKey": "eyJraWQiOiJhYmMifQ",
+        "ExtraQueryParameters": {"dc": "1"},
+        "ExtraHeadersParameters": {"x-note": "2"},
+        "ExtraParameters": {"EXTRA_BODY_PARAMETERS": {"b": "3"}, "IDWEB_CLIENT_ASSERTION_CLAIMS": "{\"a\":1}"},
+    }}))
+    .await;
+    api.as_app().get("x").empty().await.unwrap();
+    let request = &tokens.requests()[0];
+    assert_eq!((request.scheme.as_str(), request.scheme.token_type()), ("pop", "pop"));
+    assert_eq!(request.client_claims.as_ref().unwrap().as_str(), r#"{"a":1}"#);
+    let said: Vec<_> = request
+        .parameters
+        .iter()
+        .map(|parameter| (parameter.place(), parameter.name(), parameter.value(), parameter.shapes_token()))
+        .collect();
+    let expected = [
+        (entra_abstractions::Place::Query, "dc", "1", true),
+        (entra_abstractions::Place::Header, "x-note", "2", false),
+        (entra_abstractions::Place::Body, "b", "3", true),
+    ];
+    assert_eq!(said, expected);
+}

@@ -53,6 +53,8 @@ async fn a_claims_challenge_is_answered_once() {
     let requests = tokens.requests();
     assert_eq!(requests[0].claims, None);
     assert_eq!(requests[1].claims.as_ref().unwrap().as_str(), CLAIMS);
+    let refused = entra_abstractions::TokenHash::of(&entra_abstractions::Secret::new("at-1"));
+    assert_eq!((requests[0].replaces, requests[1].replaces), (None, Some(refused)), "it says which token");
 }
 
 #[tokio::test]
