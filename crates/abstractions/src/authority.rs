@@ -205,6 +205,7 @@ impl Authority {
     }
 
     /// The user flow of B2C.
+    #[doc(alias = "Domain")]
     #[doc(alias = "SignUpSignInPolicyId")]
     #[doc(alias = "DefaultUserFlow")]
     pub fn policy(&self) -> Option<&str> {

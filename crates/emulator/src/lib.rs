@@ -6,6 +6,7 @@ mod certificate;
 mod client_assertion;
 mod client_authentication;
 mod clock;
+mod compute;
 mod directory;
 mod discovery;
 mod echo;

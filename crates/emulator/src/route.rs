@@ -10,6 +10,7 @@ use crate::managed_identity::ManagedIdentityHost;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     InstanceDiscovery,
+    Compute,
     Metadata { tenant: String, v2: bool },
     Keys { tenant: String },
     Authorize { tenant: String },
@@ -30,6 +31,8 @@ pub(crate) enum Route {
 pub enum Endpoint {
     /// `/common/discovery/instance`
     InstanceDiscovery,
+    /// `/metadata/instance/compute`: what a virtual machine knows of itself, its region above all
+    Compute,
     /// `/{tenant}/v2.0/.well-known/openid-configuration`, and the same without `v2.0`
     Metadata,
     /// `/{tenant}/discovery/v2.0/keys`
@@ -62,9 +65,11 @@ impl Route {
             return Self::ManagedIdentity { host };
         }
         let segments: Vec<&str> = trimmed.split('/').collect();
+        let segments = below_tenant(segments);
         let tenant = |t: &&str| (*t).to_owned();
         match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
+            ["metadata", "instance", "compute"] => Self::Compute,
             ["v1.0", rest @ ..] => Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() },
             ["certificates" | "secrets" | "keys", _, ..] => {
                 Self::KeyVault { path: segments.iter().map(|&s| s.to_owned()).collect() }
@@ -89,6 +94,7 @@ impl Route {
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
             Self::InstanceDiscovery => Endpoint::InstanceDiscovery,
+            Self::Compute => Endpoint::Compute,
             Self::Metadata { .. } => Endpoint::Metadata,
             Self::Keys { .. } => Endpoint::Keys,
             Self::Authorize { .. } => Endpoint::Authorize,
@@ -110,6 +116,7 @@ impl Route {
             | Self::Authorize { tenant }
             | Self::Token { tenant } => Some(tenant),
             Self::InstanceDiscovery
+            | Self::Compute
             | Self::SignOut
             | Self::Graph { .. }
             | Self::Api { .. }
@@ -121,10 +128,22 @@ impl Route {
     }
 }
 
+/// The path as a workforce tenant has it, whatever kind of authority it belongs to: B2C adds its user
+/// flow (and `tfp`), dSTS a name in front. AD FS has `adfs` in the place of a tenant.
+fn below_tenant(segments: Vec<&str>) -> Vec<&str> {
+    match segments.as_slice() {
+        ["tfp", tenant, _policy, rest @ ..] => [&[*tenant], rest].concat(),
+        ["dstsv2", rest @ ..] => rest.to_vec(),
+        [tenant, policy, rest @ ..] if policy.starts_with("b2c_1") => [&[*tenant], rest].concat(),
+        _ => segments,
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::InstanceDiscovery => "discovery",
+            Self::Compute => "compute",
             Self::Metadata => "metadata",
             Self::Keys => "keys",
             Self::Authorize => "authorize",
@@ -150,6 +169,15 @@ mod tests {
         for path in ["/t/oauth2/v2.0/token", "/T/oauth2/v2.0/token/", "/t/oauth2/token"] {
             assert_eq!(Route::of(path), token, "{path}");
         }
+        for path in [
+            "/tfp/t/B2C_1_susi/oauth2/v2.0/token",
+            "/t/b2c_1_susi/oauth2/v2.0/token",
+            "/dstsv2/t/oauth2/v2.0/token",
+        ] {
+            assert_eq!(Route::of(path), token, "{path}");
+        }
+        assert_eq!(Route::of("/adfs/oauth2/token"), Route::Token { tenant: "adfs".into() });
+        assert_eq!(Route::of("/metadata/instance/compute"), Route::Compute);
         assert_eq!(Route::of("/common/discovery/instance"), Route::InstanceDiscovery);
         assert_eq!(Route::of("/common/discovery/keys"), Route::Keys { tenant: "common".into() });
         assert_eq!(Route::of("/v1.0/me"), Route::Graph { resource: vec!["me".into()] });

@@ -20,7 +20,7 @@ use crate::origin::Origin;
 use crate::realm::Realm;
 use crate::route::Route;
 use crate::traffic::Entry;
-use crate::{authorize, discovery, echo, graph, key_vault, managed_identity, pipeline, token};
+use crate::{authorize, compute, discovery, echo, graph, key_vault, managed_identity, pipeline, token};
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
@@ -98,6 +98,7 @@ fn room(realm: &Realm, exchange: &Exchange) -> Reply {
     let directory = realm.directory();
     match &exchange.route {
         Route::InstanceDiscovery => discovery::instance(exchange),
+        Route::Compute => compute::answer(exchange),
         Route::Metadata { tenant, v2 } => discovery::metadata(&directory, exchange, tenant, *v2),
         Route::Keys { tenant } => discovery::keys(realm, &directory, exchange, tenant),
         Route::Authorize { tenant } => authorize::answer(realm, &directory, exchange, tenant),

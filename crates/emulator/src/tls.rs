@@ -58,7 +58,7 @@ impl Tls {
 }
 
 /// Names beside this machine's are for tests that resolve them to loopback, so that a client needs no setting at all.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 24] = [
     "localhost",
     "*.localhost",
     "127.0.0.1",
@@ -66,6 +66,17 @@ const NAMES: [&str; 13] = [
     "login.microsoftonline.com",
     "*.login.microsoftonline.com",
     "login.microsoft.com",
+    "*.login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "*.login.microsoftonline.us",
+    "login.usgovcloudapi.net",
+    "login.sovcloud-identity.fr",
+    "login.sovcloud-identity.de",
+    "login.sovcloud-identity.sg",
+    "*.b2clogin.com",
+    "*.ciamlogin.com",
+    "*.contoso.example",
+    "*.dsts.core.windows.net",
     "*.login.microsoft.com",
     "login.windows.net",
     "sts.windows.net",

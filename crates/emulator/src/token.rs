@@ -104,7 +104,9 @@ pub(crate) fn find_tenant<'d>(directory: &'d Directory, name: &str) -> Result<Op
     if matches!(name, "common" | "organizations") {
         return Ok(None);
     }
-    directory.tenant(name).map(Some).ok_or_else(|| unknown_tenant(name))
+    // AD FS has no tenants: it speaks for the first one.
+    let found = if name == "adfs" { directory.tenants.first() } else { directory.tenant(name) };
+    found.map(Some).ok_or_else(|| unknown_tenant(name))
 }
 
 pub(crate) fn unknown_tenant(name: &str) -> Refusal {

@@ -52,6 +52,8 @@ pub struct Entry {
     pub endpoint: Endpoint,
     /// HTTP method.
     pub method: String,
+    /// The host that was asked, with its port.
+    pub host: String,
     /// The path, without the query.
     pub path: String,
     /// The tenant of the path, as written (in lower case).
@@ -170,6 +172,7 @@ impl Entry {
             at: exchange.now,
             endpoint: exchange.route.endpoint(),
             method: exchange.method.to_string(),
+            host: exchange.origin.asked().split_once("://").map_or("", |(_, host)| host).to_owned(),
             path: exchange.path.clone(),
             tenant: exchange.route.tenant().map(str::to_owned),
             grant: asked.get("grant_type").filter(|_| is_token).map(Grant::of),

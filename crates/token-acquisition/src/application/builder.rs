@@ -37,12 +37,15 @@ pub struct ApplicationBuilder {
 
 impl ApplicationBuilder {
     /// The cloud; the public one, `https://login.microsoftonline.com`, where nothing is said.
+    #[doc(alias = "Instance")]
     pub fn instance(mut self, url: impl Into<String>) -> Self {
         self.instance = Some(url.into());
         self
     }
 
     /// The directory (tenant) id, or one of its domain names.
+    #[doc(alias = "TenantId")]
+    #[doc(alias = "AadAuthorityAudience")]
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self
@@ -58,6 +61,7 @@ impl ApplicationBuilder {
     /// ID (`https://contoso.ciamlogin.com`), a user flow of B2C
     /// (`https://contoso.b2clogin.com/tfp/contoso.onmicrosoft.com/B2C_1_susi`), AD FS
     /// (`https://fs.contoso.example/adfs`), or another OpenID provider.
+    #[doc(alias = "Authority")]
     #[doc(alias = "WithAuthority")]
     #[doc(alias = "WithB2CAuthority")]
     #[doc(alias = "WithAdfsAuthority")]

@@ -5,6 +5,8 @@ mod allocations;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod authorities;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod concurrency;
