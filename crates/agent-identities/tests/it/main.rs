@@ -11,4 +11,6 @@ mod interactive;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod outcomes;
+#[cfg(test)]
 mod secrecy;
