@@ -277,10 +277,14 @@ async fn post(
     };
     let host = post.url.host_str().unwrap_or_default().to_owned();
     loop {
-        let error = match telemetry::timed(engine.metrics(), grant, &host, engine.wire().post(&post)).await {
-            Ok(granted) => return Ok(granted),
-            Err(error) => error,
-        };
+        let prove_again = async || attempts.first().await.ok();
+        let error =
+            match telemetry::timed(engine.metrics(), grant, &host, engine.wire().post(&post, prove_again))
+                .await
+            {
+                Ok(granted) => return Ok(granted),
+                Err(error) => error,
+            };
         let Some(proof) = attempts.next(&post.proof, &error).await else {
             engine.cache().refused(&plan.key, fingerprint, &error);
             return Err(error);

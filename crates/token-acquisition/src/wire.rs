@@ -79,16 +79,25 @@ impl Wire {
         Duration::from_secs(self.skew.load(Ordering::Relaxed))
     }
 
-    pub(crate) async fn post(&self, post: &Post<'_>) -> Result<Granted, TokenError> {
+    /// Posts, and once more where that may help: with another proof, where one serves only once.
+    pub(crate) async fn post(
+        &self,
+        post: &Post<'_>,
+        prove_again: impl AsyncFnOnce() -> Option<Proof>,
+    ) -> Result<Granted, TokenError> {
         let host = post.url.host_str().unwrap_or_default();
-        let attempt = |again| self.attempt(post).instrument(telemetry::requesting(post.grant, host, again));
-        let first = attempt(false).await;
+        let attempt = |proof, again| {
+            self.attempt(post, proof).instrument(telemetry::requesting(post.grant, host, again))
+        };
+        let first = attempt(&post.proof, false).await;
         match first {
             Attempt::Settled(result) => result,
             Attempt::Passing(error) => {
                 telemetry::repeating(post.grant, post.correlation_id, &error);
                 self.delay.wait().await;
-                match attempt(true).await {
+                // The server may have read the first one before it failed.
+                let another = if post.proof.serves_once() { prove_again().await } else { None };
+                match attempt(another.as_ref().unwrap_or(&post.proof), true).await {
                     Attempt::Settled(result) => result,
                     Attempt::Passing(error) => Err(error),
                 }
@@ -96,14 +105,14 @@ impl Wire {
         }
     }
 
-    async fn attempt(&self, post: &Post<'_>) -> Attempt {
+    async fn attempt(&self, post: &Post<'_>, proof: &Proof) -> Attempt {
         let exchange = || {
             Exchange::new(post.grant, post.url.host_str().unwrap_or_default())
                 .with_client(post.client.clone())
                 .with_credential(Arc::clone(post.proof.credential()))
                 .with_correlation_id(post.correlation_id)
         };
-        let body = post.form.with(post.proof.fields()).encode();
+        let body = post.form.with(proof.fields()).encode();
         let request =
             self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
         let response = match request.send().await {

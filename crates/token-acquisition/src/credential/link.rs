@@ -159,7 +159,7 @@ impl Means {
 }
 
 fn by_certificate(at: &Arc<str>, signed: Signed) -> Proof {
-    Proof::by_assertion(at, signed.assertion).with_thumbprint(signed.thumbprint)
+    Proof::by_assertion(at, signed.assertion).by_certificate(signed.thumbprint, signed.once)
 }
 
 async fn read(path: &std::path::Path) -> Result<Secret, Misconfigured> {

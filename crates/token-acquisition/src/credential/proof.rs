@@ -16,6 +16,7 @@ pub(crate) struct Proof {
     pub(super) link: usize,
     fields: Vec<Field>,
     thumbprint: Option<String>,
+    once: bool,
 }
 
 type Field = (&'static str, Secret);
@@ -30,16 +31,21 @@ impl Proof {
     }
 
     fn of(at: &Arc<str>, fields: Vec<Field>) -> Self {
-        Self { at: Arc::clone(at), link: 0, fields, thumbprint: None }
+        Self { at: Arc::clone(at), link: 0, fields, thumbprint: None, once: false }
     }
 
     pub(super) fn of_link(self, link: usize) -> Self {
         Self { link, ..self }
     }
 
-    /// With the certificate that signed.
-    pub(super) fn with_thumbprint(self, thumbprint: String) -> Self {
-        Self { thumbprint: Some(thumbprint), ..self }
+    /// With the certificate that signed, and whether what it signed may be shown once only.
+    pub(super) fn by_certificate(self, thumbprint: String, once: bool) -> Self {
+        Self { thumbprint: Some(thumbprint), once, ..self }
+    }
+
+    /// Whether the server refuses this proof when it comes again.
+    pub(crate) fn serves_once(&self) -> bool {
+        self.once
     }
 
     pub(super) fn thumbprint(&self) -> Option<&str> {

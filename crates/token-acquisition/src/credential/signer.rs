@@ -40,6 +40,8 @@ pub(super) struct CertificateSigner {
 pub(super) struct Signed {
     pub(super) assertion: Secret,
     pub(super) thumbprint: String,
+    /// Whether it may be shown once only.
+    pub(super) once: bool,
 }
 
 impl CertificateSigner {
@@ -140,7 +142,7 @@ impl CertificateSigner {
         } else {
             sign.await?
         };
-        Ok(Signed { assertion, thumbprint: certificate.thumbprint().to_owned() })
+        Ok(Signed { assertion, thumbprint: certificate.thumbprint().to_owned(), once: !reusable })
     }
 
     fn audience<'a>(&'a self, context: &'a AssertionContext) -> &'a str {

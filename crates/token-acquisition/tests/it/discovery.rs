@@ -8,7 +8,7 @@ use entra_token_acquisition::{Application, TokenAcquirer};
 
 use crate::{
     kit::{GRAPH, Kit, ORDERS, as_app, builder, every_text, who},
-    wiretap::{Wiretap, json},
+    wiretap::{Wiretap, granted, json, reply},
 };
 
 fn discovering(kit: &Kit, url: &str) -> TokenAcquirer {
@@ -55,6 +55,26 @@ async fn a_secret_goes_only_where_its_issuer_says() {
         assert_eq!(wiretap.heard().len(), 1, "only the metadata was asked for");
     }
     assert!(elsewhere.heard().is_empty());
+}
+
+#[tokio::test]
+async fn no_assertion_is_shown_twice_to_who_is_not_entra() {
+    let kit = Kit::new();
+    let metadata = json(r#"{"issuer":"{url}","token_endpoint":"{url}/token"}"#);
+    let failing = reply("503 Service Unavailable", "", "");
+    let wiretap = Wiretap::that([metadata, failing, granted("at-1"), granted("at-2")]).await;
+    let pem = format!("{}{}", ids::APP_CERTIFICATE, ids::APP_KEY);
+    let application = Application::builder().discovered_authority(&wiretap.url).client_id(ids::DAEMON);
+    let tokens = kit.acquirer(application.certificate_pem(pem));
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
+    tokens.acquire(&as_app(GRAPH)).await.unwrap();
+    let assertions: std::collections::BTreeSet<String> = wiretap
+        .heard()
+        .iter()
+        .filter_map(|request| request.split("client_assertion=").nth(1))
+        .map(|rest| rest.split('&').next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(assertions.len(), 3);
 }
 
 #[tokio::test]
