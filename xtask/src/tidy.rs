@@ -134,7 +134,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "documents",
         why: "a page that nothing leads to is not read",
-        mend: "link it from docs/README.md; mend the link that leads nowhere",
+        mend: "link it from docs/README.md; mend the link that leads nowhere, on a generated page by `cargo xtask map`",
         check: documents::check,
     },
     Rule {

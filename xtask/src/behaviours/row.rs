@@ -10,7 +10,6 @@ use super::evidence::{Evidence, Proof};
 const PARTS: &[&str] = &[
     "Azure SDK credential",
     "Graph client",
-    "authorities",
     "bound tokens",
     "shared caches",
     "sidecar",

@@ -36,6 +36,10 @@ fn instance_and_tenant() {
         expected,
     );
     check(&json!({"Instance": "http://127.0.0.1:5000/", "TenantId": "t"}), "http://127.0.0.1:5000/t/");
+    check(
+        &json!({"Instance": "https://login.microsoftonline.us", "TenantId": "contoso.example", "SignUpSignInPolicyId": " "}),
+        expected,
+    );
     check(&json!({"AzureCloudInstance": "AzureUsGovernment", "TenantId": "contoso.example"}), expected);
     check(
         &json!({"Instance": "https://login.windows.net", "AzureCloudInstance": "AzurePublic", "AadAuthorityAudience": "AzureAdMultipleOrgs"}),

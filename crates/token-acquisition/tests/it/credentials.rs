@@ -68,19 +68,6 @@ async fn a_renewed_certificate_is_trusted_by_its_issuer_only_with_x5c() {
 }
 
 #[tokio::test]
-async fn what_an_application_says_of_itself_tells_its_tokens_apart() {
-    let kit = kit();
-    let tokens = kit.acquirer(kit.client(ids::DAEMON).certificate_pem(PEM));
-    let saying = |text: &str| as_app(ORDERS).client_claims(Claims::new(text).unwrap());
-    let (one, two) = (r#"{"client_ip":"192.0.2.7"}"#, r#"{"client_ip":"192.0.2.8"}"#);
-    for request in [as_app(ORDERS), saying(one), saying(two)] {
-        tokens.acquire(&request).await.unwrap();
-        tokens.acquire(&request).await.unwrap();
-    }
-    assert_eq!(kit.count(), 3);
-}
-
-#[tokio::test]
 async fn a_certificate_file_is_read_when_it_is_needed_and_again_when_it_changed() {
     let kit = Kit::new();
     let file = tempfile::tempdir().unwrap();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use entra_abstractions::{AcquireToken, Environment, Misconfigured, Section};
-use entra_emulator::{Endpoint, FederatedCredential, ManagedIdentityHost, ids};
+use entra_abstractions::{AcquireToken, Claims, CorrelationId, Environment, Misconfigured, Section};
+use entra_emulator::{Endpoint, Entry, FederatedCredential, ManagedIdentityHost, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
 use serde_json::{Value, json};
 
@@ -133,6 +133,29 @@ async fn another_application_of_the_configuration_vouches() {
 
     let in_code = kit.client(ids::DAEMON).federated(Arc::new(kit.api()));
     kit.acquirer(in_code).acquire(&as_app(ORDERS)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_api_asks_for_is_not_the_vouchers_affair() {
+    let kit = trusting();
+    let secret = json!({ "SourceType": "ClientSecret", "ClientSecret": ids::API_SECRET });
+    let mut own = section(&kit, ids::DAEMON, &of_application("Shop"));
+    own["ClientCapabilities"] = json!(["cp1"]);
+    let root = json!({ "AzureAd": own, "Shop": section(&kit, ids::API, &secret) });
+    let tokens = acquirer(&kit, &root).unwrap();
+    let challenge = Claims::new(r#"{"access_token":{"nbf":{"essential":true}}}"#).unwrap();
+    let id = CorrelationId::random();
+    for request in [as_app(ORDERS).claims(challenge), as_app(GRAPH)] {
+        tokens.acquire(&request.correlation_id(id)).await.unwrap();
+    }
+    let sent = kit.sent();
+    assert_eq!(sent.len(), 3, "the voucher's token serves again");
+    assert!(sent.iter().all(|entry| entry.correlation_id == id.to_string()));
+    let asked = |entry: &Entry| -> Option<Value> {
+        entry.field("claims").map(|text| serde_json::from_str(text).unwrap())
+    };
+    let both = json!({ "access_token": { "nbf": { "essential": true }, "xms_cc": { "values": ["cp1"] } } });
+    assert_eq!((asked(&sent[0]), asked(&sent[1])), (None, Some(both)));
 }
 
 #[tokio::test]

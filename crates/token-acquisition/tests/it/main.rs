@@ -15,6 +15,8 @@ mod credentials;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod dsts;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod explain;
@@ -35,7 +37,7 @@ mod observability;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
-mod refused_proofs;
+mod regions;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
@@ -48,7 +50,5 @@ mod scenarios;
 mod sessions;
 #[cfg(test)]
 mod static_stability;
-#[cfg(test)]
-mod vouching;
 #[cfg(test)]
 mod wiretap;
