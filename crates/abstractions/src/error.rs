@@ -286,7 +286,7 @@ impl Unavailable {
         Self(Arc::new(Outage { exchange, what: what.into(), source: None }))
     }
 
-    /// With the time after which a try makes sense again.
+    /// With the time after which a try makes sense again: an hour at the most.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         let outage = Arc::make_mut(&mut self.0);

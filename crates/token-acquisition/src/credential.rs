@@ -132,6 +132,11 @@ impl CredentialChain {
         Err(refusals)
     }
 
+    /// Lets the first one have the next turn.
+    fn begin_anew(&self) {
+        self.0.chosen.store(0, Ordering::Relaxed);
+    }
+
     fn link(&self, index: usize) -> Option<&Link> {
         self.0.links.get(index)
     }

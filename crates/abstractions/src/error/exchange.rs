@@ -101,10 +101,12 @@ impl Exchange {
         self
     }
 
-    /// With what the answer's `Retry-After` says.
+    /// With what the answer's `Retry-After` says: an hour at the most, for nobody is stopped longer
+    /// by what a server says.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
+        const LONGEST: Duration = Duration::from_secs(3_600);
+        self.retry_after = retry_after.map(|wait| wait.min(LONGEST));
         self
     }
 

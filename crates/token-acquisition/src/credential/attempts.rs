@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use entra_abstractions::{AssertionContext, Exchange, TokenError};
 
-use super::{CredentialChain, Proof};
+use super::{CredentialChain, Proof, link::Link};
 use crate::{telemetry, wire::CERTIFICATE_REFUSED};
 
 /// Each credential is tried once, and once more where it was loaded again.
@@ -37,29 +37,41 @@ impl<'a> Attempts<'a> {
         }
         let link = self.chain.link(proof.link)?;
         link.means.forget(self.context);
-        if !is_of_the_certificate(error) {
+        if !is_of_the_application(error) {
             return None;
         }
         link.refused(error);
-        if self.again.insert(proof.link)
-            && let Some(next) = link.prove_again(self.context, proof, self.now).await
+        let next = if is_of_the_certificate(error) { self.other(proof, error, link).await } else { None };
+        if next.is_none() {
+            // Whichever had its turn was refused: a better one before it must not wait for a restart.
+            self.chain.begin_anew();
+        }
+        next
+    }
+
+    async fn other(&mut self, refused: &Proof, error: &TokenError, link: &Link) -> Option<Proof> {
+        if self.again.insert(refused.link)
+            && let Some(next) = link.prove_again(self.context, refused, self.now).await
         {
             telemetry::refused(error, &link.at, &link.at);
-            return Some(next.of_link(proof.link));
+            return Some(next.of_link(refused.link));
         }
-        self.refused.insert(proof.link);
+        self.refused.insert(refused.link);
         let next = self.chain.prove_by_others(self.context, &self.refused).await?;
         telemetry::refused(error, &link.at, &next.at);
         Some(next)
     }
 }
 
+/// Whether it is the application that was not believed, rather than what it asked for.
+fn is_of_the_application(error: &TokenError) -> bool {
+    error.exchange().is_some_and(|exchange| exchange.error() == Some("invalid_client"))
+}
+
 fn is_of_the_certificate(error: &TokenError) -> bool {
-    let refuses = |exchange: &Exchange| {
-        exchange.error() == Some("invalid_client")
-            && exchange.aadsts().iter().any(|number| CERTIFICATE_REFUSED.contains(number))
-    };
-    error.exchange().is_some_and(refuses)
+    let refuses =
+        |exchange: &Exchange| exchange.aadsts().iter().any(|number| CERTIFICATE_REFUSED.contains(number));
+    is_of_the_application(error) && error.exchange().is_some_and(refuses)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Surroundings<'_> {
             Some(tokens) => Arc::clone(tokens),
             None => self.others.managed_identity(managed_identity_of_vault(vault, self.environment))?,
         };
-        let client = Arc::new(VaultClient::new(&vault.url, self.http.clone(), tokens)?);
+        let client = Arc::new(VaultClient::new(&vault.url, self.http.clone(), tokens, Arc::clone(self.clock))?);
         let key = if vault.always_signs { KeyStays::Always } else { KeyStays::IfItMust };
         let source = CertificateSource::Vault(VaultCertificate::new(client, vault.name.clone(), key));
         let algorithm = vault.algorithm.unwrap_or(self.manner.algorithm);

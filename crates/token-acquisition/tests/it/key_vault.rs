@@ -1,7 +1,7 @@
 //! Certificates in a key vault: fetched or signing there, renewed while the program runs, and what
 //! happens when the vault is away.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{AcquireToken, Environment, Section};
 use entra_emulator::{Emulator, Endpoint, Fault, ManagedIdentityHost, VaultCertificate, VaultOperation, ids};
@@ -232,4 +232,18 @@ async fn the_users_own_acquirer_may_open_the_vault() {
     tokens.acquire(&as_app(ORDERS)).await.unwrap();
     let opened_by = kit.sent()[0].client.clone();
     assert_eq!(opened_by.as_deref(), Some("shop-api"));
+}
+
+#[tokio::test]
+async fn a_vault_that_asks_to_wait_for_ever_is_asked_again_in_an_hour() {
+    let kit = Kit::new();
+    kit.emulator.key_vault().add("app", registered());
+    let for_ever = Duration::from_secs(u64::MAX);
+    kit.emulator.faults().add(Fault::throttle(for_ever).at(Endpoint::KeyVault));
+    let tokens = daemon(&kit, false);
+    let error = tokens.acquire(&as_app(ORDERS)).await.unwrap_err();
+    assert_eq!(who(&error), "nobody");
+    assert!(error.to_string().contains("to prove the application by AzureAd.ClientCredentials[0]"), "{error}");
+    kit.advance(3_601);
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
 }

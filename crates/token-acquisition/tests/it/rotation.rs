@@ -119,6 +119,21 @@ async fn a_wrong_secret_and_an_unknown_application_move_on_to_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_secret_that_is_wrong_does_not_keep_the_turn_of_the_certificate_before_it() {
+    let kit = Kit::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.pem");
+    swap(&path, &unregistered());
+    let application = kit.client(ids::DAEMON).certificate_file(&path).secret("wr0ng?%G&=");
+    let tokens = kit.acquirer(application);
+    tokens.acquire(&as_app(ORDERS)).await.unwrap_err();
+    assert_eq!(came(&kit), [700_027, 700_027, 7_000_215]);
+    swap(&path, &registered());
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
+    assert_eq!(came(&kit), [700_027, 700_027, 7_000_215, 0]);
+}
+
 /// Gives one assertion, and another one where a fresh one is wanted.
 #[derive(Debug)]
 struct Issuer {

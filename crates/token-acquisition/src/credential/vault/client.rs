@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_abstractions::{
-    AcquireToken, Challenge, Exchange, Misconfigured, Rejected, Scopes, TokenError, TokenRequest,
+    AcquireToken, Challenge, Clock, Exchange, Misconfigured, Rejected, Scopes, TokenError, TokenRequest,
     Unavailable, is_safe,
 };
 use http::{HeaderValue, Method, StatusCode, header};
@@ -12,13 +12,14 @@ use serde_json::Value;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::http::read_capped;
+use crate::{http::read_capped, wire::retry_after};
 
 /// A vault, and whose tokens open it.
 pub(in crate::credential) struct VaultClient {
     base: Url,
     http: reqwest::Client,
     tokens: Arc<dyn AcquireToken>,
+    clock: Arc<dyn Clock>,
     /// What the vault said its tokens are for.
     scopes: Mutex<Option<Scopes>>,
 }
@@ -34,8 +35,9 @@ impl VaultClient {
         url: &str,
         http: reqwest::Client,
         tokens: Arc<dyn AcquireToken>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, Misconfigured> {
-        Ok(Self { base: vault_url(url)?, http, tokens, scopes: Mutex::default() })
+        Ok(Self { base: vault_url(url)?, http, tokens, clock, scopes: Mutex::default() })
     }
 
     pub(super) fn host(&self) -> &str {
@@ -148,8 +150,7 @@ impl VaultClient {
     }
 
     fn unavailable_with(&self, status: StatusCode, what: &str, headers: &http::HeaderMap) -> TokenError {
-        let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let wait = seconds.map(std::time::Duration::from_secs);
+        let wait = retry_after(headers, self.clock.now());
         Unavailable::new(self.exchange().with_status(status.as_u16()), what).with_retry_after(wait).into()
     }
 
@@ -189,7 +190,7 @@ pub(crate) fn vault_url(written: &str) -> Result<Url, Misconfigured> {
 
 #[cfg(test)]
 mod tests {
-    use entra_abstractions::testing::FakeAcquirer;
+    use entra_abstractions::{SystemClock, testing::FakeAcquirer};
 
     use super::*;
 
@@ -220,7 +221,7 @@ mod tests {
         let nobody = Arc::new(FakeAcquirer::new(|_| Err(Misconfigured::new("nobody is asked").into())));
         let heeded = |challenge: &'static str| {
             let vault = "https://contoso.vault.azure.net";
-            let client = VaultClient::new(vault, http.clone(), Arc::clone(&nobody) as _).unwrap();
+            let client = VaultClient::new(vault, http.clone(), Arc::clone(&nobody) as _, Arc::new(SystemClock)).unwrap();
             let mut headers = http::HeaderMap::new();
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             client.heed(&headers).map_err(|error| error.to_string())?;
