@@ -102,8 +102,10 @@ impl TokenAcquirerBuilder {
         self
     }
 
-    /// Whose tokens open the key vaults of credentials: the host's managed identity, where nothing is
-    /// said.
+    /// Whose tokens open the key vaults of credentials. Where nothing is said: the workload identity of
+    /// the pod (`AZURE_FEDERATED_TOKEN_FILE`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`), else the host's
+    /// managed identity.
+    // Unlike .NET: no tool of a developer's desk is asked, and no secret of the environment is used.
     #[doc(alias = "DefaultAzureCredential")]
     #[must_use]
     pub fn vault_tokens(mut self, tokens: Arc<dyn AcquireToken>) -> Self {

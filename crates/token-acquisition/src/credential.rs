@@ -48,7 +48,7 @@ use link::{Link, Means, Was};
 pub(crate) use proof::Proof;
 #[cfg(any(test, fuzzing))]
 pub(crate) use proof::proof_by_secret;
-pub(crate) use ready::{FindAcquirers, Surroundings};
+pub(crate) use ready::{FEDERATED_TOKEN_FILE, FindAcquirers, Surroundings};
 pub use report::{CertificateFacts, CredentialReport, CredentialState};
 pub(crate) use signer::Manner;
 pub(crate) use vault::vault_url;

@@ -90,7 +90,7 @@ fn failure(status: StatusCode, exchange: &Exchange) -> Reply {
         let code = if status.is_server_error() { "server_error" } else { "invalid_request" };
         return Reply::json(status, &managed_identity::failure(status, code, "Scripted.", exchange, host));
     }
-    if matches!(exchange.route.endpoint(), Endpoint::Graph | Endpoint::Api) {
+    if matches!(exchange.route.endpoint(), Endpoint::Graph | Endpoint::Api | Endpoint::KeyVault) {
         let code = match status {
             StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
             StatusCode::FORBIDDEN => "Authorization_RequestDenied",
@@ -113,7 +113,7 @@ fn failure(status: StatusCode, exchange: &Exchange) -> Reply {
 }
 
 fn challenge(claims: &str, exchange: &Exchange) -> Reply {
-    if matches!(exchange.route.endpoint(), Endpoint::Graph | Endpoint::Api) {
+    if matches!(exchange.route.endpoint(), Endpoint::Graph | Endpoint::Api | Endpoint::KeyVault) {
         let header = format!(
             r#"Bearer realm="", authorization_uri="{}", error="insufficient_claims", claims="{}""#,
             exchange.origin.authority("common/oauth2/authorize"),

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use entra_abstractions::{AcquireToken, ManagedIdentityId, Misconfigured};
 
 use super::TokenAcquirerBuilder;
-use crate::{application::Application, credential::FindAcquirers, managed_identity::ManagedIdentity};
+use crate::{
+    application::Application,
+    credential::{FEDERATED_TOKEN_FILE, FindAcquirers},
+    managed_identity::ManagedIdentity,
+};
 
 impl FindAcquirers for TokenAcquirerBuilder {
     fn managed_identity(&self, client_id: Option<&str>) -> Result<Arc<dyn AcquireToken>, Misconfigured> {
@@ -25,6 +29,29 @@ impl FindAcquirers for TokenAcquirerBuilder {
         Ok(Arc::new(identity.build()?))
     }
 
+    fn workload_identity(
+        &self,
+        client_id: Option<&str>,
+    ) -> Result<Option<Arc<dyn AcquireToken>>, Misconfigured> {
+        let set = |name| self.environment.get(name).filter(|value| !value.trim().is_empty());
+        let client_id = client_id.or_else(|| set(CLIENT_ID));
+        let (Some(file), Some(tenant), Some(client_id)) =
+            (set(FEDERATED_TOKEN_FILE), set(TENANT_ID), client_id)
+        else {
+            return Ok(None);
+        };
+        let mut application = Application::builder().tenant(tenant).client_id(client_id).assertion_file(file);
+        if let Some(host) = set(AUTHORITY_HOST) {
+            application = application.instance(host);
+        }
+        let application = application.build().map_err(|fault| {
+            Misconfigured::new("the workload identity of this pod is described wrongly")
+                .hint(format!("look at {TENANT_ID}, {CLIENT_ID} and {AUTHORITY_HOST}"))
+                .with_source(fault)
+        })?;
+        Ok(Some(Arc::new(self.beside(application).build()?)))
+    }
+
     fn application(&self, section: &str) -> Result<(Arc<dyn AcquireToken>, Option<String>), Misconfigured> {
         let root = self.configuration.as_ref().ok_or_else(|| {
             Misconfigured::new(format!("the section {section:?} cannot be looked up"))
@@ -41,18 +68,29 @@ impl FindAcquirers for TokenAcquirerBuilder {
         }
         let application = Application::from_section(&section)?;
         let host = application.authority_host().to_owned();
-        let builder = Self {
+        let builder = Self { vouching_for, ..self.beside(application) };
+        Ok((Arc::new(builder.build()?), Some(host)))
+    }
+}
+
+impl TokenAcquirerBuilder {
+    /// For another application, which is reached as this one is.
+    fn beside(&self, application: Application) -> Self {
+        Self {
             http: self.http.clone(),
             clock: Arc::clone(&self.clock),
             environment: self.environment.clone(),
             providers: self.providers.clone(),
             vault_tokens: self.vault_tokens.clone(),
             configuration: self.configuration.clone(),
-            vouching_for,
             retry_delay: self.retry_delay,
             arc_keys: self.arc_keys.clone(),
             ..Self::new(application)
-        };
-        Ok((Arc::new(builder.build()?), Some(host)))
+        }
     }
 }
+
+/// What Azure's workload identity sets in each pod, beside the file.
+const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+const TENANT_ID: &str = "AZURE_TENANT_ID";
+const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";

@@ -40,6 +40,12 @@ pub(crate) trait FindAcquirers {
     /// The managed identity with this client id, or the system's.
     fn managed_identity(&self, client_id: Option<&str>) -> Result<Arc<dyn AcquireToken>, Misconfigured>;
 
+    /// The workload identity of this pod, where it has one: with this client id, or with its own.
+    fn workload_identity(
+        &self,
+        client_id: Option<&str>,
+    ) -> Result<Option<Arc<dyn AcquireToken>>, Misconfigured>;
+
     /// The application that a section of the configuration describes, and the host that it asks.
     fn application(&self, section: &str) -> Result<(Arc<dyn AcquireToken>, Option<String>), Misconfigured>;
 }
@@ -102,9 +108,16 @@ impl Surroundings<'_> {
     fn in_vault(&self, vault: &VaultSource) -> Result<Means, Misconfigured> {
         let tokens = match self.vault_tokens {
             Some(tokens) => Arc::clone(tokens),
-            None => self.others.managed_identity(managed_identity_of_vault(vault, self.environment))?,
+            None => match self.others.workload_identity(vault.managed_identity.as_deref()) {
+                Ok(Some(tokens)) => tokens,
+                Ok(None) => {
+                    self.others.managed_identity(managed_identity_of_vault(vault, self.environment))?
+                }
+                Err(fault) => return Ok(Means::Unusable(fault)),
+            },
         };
-        let client = Arc::new(VaultClient::new(&vault.url, self.http.clone(), tokens, Arc::clone(self.clock))?);
+        let client =
+            Arc::new(VaultClient::new(&vault.url, self.http.clone(), tokens, Arc::clone(self.clock))?);
         let key = if vault.always_signs { KeyStays::Always } else { KeyStays::IfItMust };
         let source = CertificateSource::Vault(VaultCertificate::new(client, vault.name.clone(), key));
         let algorithm = vault.algorithm.unwrap_or(self.manner.algorithm);
@@ -182,7 +195,7 @@ impl Surroundings<'_> {
 }
 
 /// Set by Azure's workload identity in each pod that uses it.
-pub(super) const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+pub(crate) const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
 /// The provider for which another application of the same configuration vouches.
 const OTHER_APPLICATION: &str = "OidcIdpSignedAssertion";

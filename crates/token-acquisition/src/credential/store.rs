@@ -5,8 +5,9 @@ mod name;
 mod place;
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -55,14 +56,18 @@ impl StoreCertificate {
         let mut shelf = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut files = HashMap::new();
         for path in self.paths() {
-            // One that is gone again, or may not be read, is none of this store's.
-            let Ok(content) = file::read(&path) else { continue };
-            let sha256 = digest(&SHA256, &content).as_ref().to_vec();
-            let known = shelf.files.get(&path).filter(|known| known.sha256 == sha256);
-            let read = known.cloned().unwrap_or_else(|| Read {
-                certificate: SigningCertificate::from_content(&content, self.password.as_ref()).map(Arc::new),
-                sha256,
-            });
+            let read = match file::read(&path) {
+                Ok(content) => {
+                    let sha256 = digest(&SHA256, &content).as_ref().to_vec();
+                    let known = shelf.files.get(&path).filter(|known| known.sha256 == sha256);
+                    known.cloned().unwrap_or_else(|| Read {
+                        certificate: SigningCertificate::from_content(&content, self.password.as_ref())
+                            .map(Arc::new),
+                        sha256,
+                    })
+                }
+                Err(fault) => Read { certificate: Err(fault), sha256: Vec::new() },
+            };
             files.insert(path, read);
         }
         let mut fitting: Vec<Arc<SigningCertificate>> = files
@@ -71,7 +76,8 @@ impl StoreCertificate {
             .filter(|certificate| self.fits(certificate))
             .cloned()
             .collect();
-        fitting.sort_by_key(|certificate| std::cmp::Reverse(certificate.not_before()));
+        let age = |certificate: &SigningCertificate| Reverse(certificate.not_before());
+        fitting.sort_by(|a, b| (age(a), a.thumbprint()).cmp(&(age(b), b.thumbprint())));
         // The same certificate may lie in two files.
         fitting.dedup_by(|a, b| a.thumbprint() == b.thumbprint());
         shelf.files = files;
@@ -103,16 +109,22 @@ impl StoreCertificate {
             .filter_map(|directory| fs::read_dir(directory).ok())
             .flat_map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())))
             .filter(|path| is_certificate(path))
-            .take(MOST_FILES)
             .collect();
         paths.sort();
+        paths.truncate(MOST_FILES);
         paths
     }
 
     fn nothing(&self, files: &HashMap<PathBuf, Read>) -> Misconfigured {
-        let shown: Vec<String> = self.directories.iter().map(|path| path.display().to_string()).collect();
+        let shown = self.directories.iter().map(|path| match fs::read_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path.display().to_string(),
+            Err(error) => format!("{} (which cannot be read: {})", path.display(), error.kind()),
+            Ok(_) => path.display().to_string(),
+        });
+        let shown: Vec<String> = shown.collect();
         let looked = match files.len() {
             0 => "no certificate file lies there".to_owned(),
+            1 => "one certificate file lies there".to_owned(),
             many => format!("{many} certificate files lie there"),
         };
         let mut unread: Vec<(&PathBuf, &Misconfigured)> =

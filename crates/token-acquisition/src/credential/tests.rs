@@ -48,6 +48,10 @@ impl FindAcquirers for Nobody {
         Err(Misconfigured::new("there is none here"))
     }
 
+    fn workload_identity(&self, _: Option<&str>) -> Result<Option<Arc<dyn AcquireToken>>, Misconfigured> {
+        Ok(None)
+    }
+
     fn application(&self, _: &str) -> Result<(Arc<dyn AcquireToken>, Option<String>), Misconfigured> {
         Err(Misconfigured::new("there is none here"))
     }

@@ -243,7 +243,54 @@ async fn a_vault_that_asks_to_wait_for_ever_is_asked_again_in_an_hour() {
     let tokens = daemon(&kit, false);
     let error = tokens.acquire(&as_app(ORDERS)).await.unwrap_err();
     assert_eq!(who(&error), "nobody");
-    assert!(error.to_string().contains("to prove the application by AzureAd.ClientCredentials[0]"), "{error}");
+    assert!(
+        error.to_string().contains("to prove the application by AzureAd.ClientCredentials[0]"),
+        "{error}"
+    );
     kit.advance(3_601);
     tokens.acquire(&as_app(ORDERS)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pods_workload_identity_opens_the_vault() {
+    let kit = Kit::new();
+    kit.emulator.key_vault().add("app", registered());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, kit.emulator.workload_assertion(ids::WORKLOAD_SUBJECT)).unwrap();
+    let build = |host: &str| {
+        let pod = Environment::from_pairs([
+            ("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap()),
+            ("AZURE_TENANT_ID", ids::TENANT),
+            ("AZURE_CLIENT_ID", ids::DAEMON),
+            ("AZURE_AUTHORITY_HOST", host),
+        ]);
+        let application = kit.client(ids::DAEMON).key_vault_certificate(kit.emulator.base_url(), "app");
+        kit.builder(application).environment(pod).build().unwrap()
+    };
+    build(kit.emulator.base_url()).acquire(&as_app(ORDERS)).await.unwrap();
+    let sent = kit.sent();
+    let scopes: Vec<_> = sent.iter().filter_map(|entry| entry.scope.as_deref()).collect();
+    assert_eq!(scopes, ["https://vault.azure.net/.default", ORDERS]);
+
+    let error = build("http://login.example").acquire(&as_app(ORDERS)).await.unwrap_err();
+    assert_eq!(who(&error), "the developer");
+    assert!(error.to_string().contains("AZURE_AUTHORITY_HOST"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_the_vault_takes_no_longer_is_replaced() {
+    let kit = Kit::new();
+    kit.emulator.key_vault().add("app", registered().key_stays());
+    let opener = Arc::new(kit.api());
+    let application = kit.client(ids::DAEMON).key_vault_certificate(kit.emulator.base_url(), "app");
+    let tokens = kit.builder(application).vault_tokens(opener).build().unwrap();
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
+    let challenge = r#"{"access_token":{"nbf":{"essential":true,"value":"1796083200"}}}"#;
+    kit.emulator.faults().add(Fault::challenge(challenge).at(Endpoint::KeyVault));
+    kit.advance(301);
+    tokens.acquire(&as_app(GRAPH)).await.unwrap();
+    let by_opener = kit.sent().into_iter().filter(|entry| entry.client.as_deref() == Some("shop-api"));
+    let claims: Vec<_> = by_opener.map(|entry| entry.field("claims").map(str::to_owned)).collect();
+    assert_eq!(claims, [None, Some(challenge.to_owned())]);
 }

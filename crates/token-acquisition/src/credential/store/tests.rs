@@ -70,6 +70,20 @@ fn where_nothing_fits_it_says_where_it_looked() {
     }
     let told = found(&directory.path().join("none"), wanted()).unwrap_err();
     assert!(told.contains("no certificate file lies there"), "{told}");
+    let told = found(&directory.path().join("rsa.pfx"), wanted()).unwrap_err();
+    assert!(told.contains("rsa.pfx (which cannot be read: not a directory)"), "{told}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_too() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("app.pfx")).unwrap();
+    let told = found(directory.path(), Wanted::subject_name("app")).unwrap_err();
+    let path = directory.path().join("app.pfx");
+    let expected = format!(
+        "one certificate file lies there; 1 cannot be used, the first is \"app.pfx\": cannot read {path:?}: it is not a file"
+    );
+    assert!(told.contains(&expected), "{told}");
 }
 
 #[test]

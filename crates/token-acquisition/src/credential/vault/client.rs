@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_abstractions::{
-    AcquireToken, Challenge, Clock, Exchange, Misconfigured, Rejected, Scopes, TokenError, TokenRequest,
-    Unavailable, is_safe,
+    AccessToken, AcquireToken, Challenge, Clock, Exchange, Misconfigured, Rejected, Scopes, TokenError,
+    TokenHash, TokenRequest, Unavailable, is_safe, is_this_machine,
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{http::read_capped, wire::retry_after};
@@ -65,11 +65,15 @@ impl VaultClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, TokenError> {
-        let mut answer = self.send(method, path, body).await?;
-        // The first time, and where the vault has moved to another tenant's keys.
+        let token = self.token().await?;
+        let mut answer = self.send(method, path, body, token.as_ref()).await?;
+        // The first time, where the vault has moved to another tenant's keys, and where it takes the
+        // token that is kept no longer.
         if answer.status() == StatusCode::UNAUTHORIZED {
-            self.heed(answer.headers())?;
-            answer = self.send(method, path, body).await?;
+            let mut request = self.heed(answer.headers())?;
+            request.replaces = token.map(|refused| TokenHash::of(refused.secret()));
+            let token = self.tokens.acquire(&request).await?;
+            answer = self.send(method, path, body, Some(&token)).await?;
         }
         let status = answer.status();
         if !status.is_success() {
@@ -82,19 +86,27 @@ impl VaultClient {
             .ok_or_else(|| self.unavailable("an answer that cannot be read").into())
     }
 
+    /// The token that opens the vault, once it has said which.
+    async fn token(&self) -> Result<Option<AccessToken>, TokenError> {
+        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match scopes {
+            Some(scopes) => Ok(Some(self.tokens.acquire(&TokenRequest::as_app(scopes)).await?)),
+            None => Ok(None),
+        }
+    }
+
     async fn send(
         &self,
         method: &Method,
         path: &str,
         body: Option<&Value>,
+        token: Option<&AccessToken>,
     ) -> Result<reqwest::Response, TokenError> {
         let mut url = self.base.clone();
         url.set_path(path);
         url.set_query(Some(&format!("api-version={VERSION}")));
         let mut request = self.http.request(method.clone(), url).header(header::ACCEPT, "application/json");
-        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(scopes) = scopes {
-            let token = self.tokens.acquire(&TokenRequest::as_app(scopes)).await?;
+        if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, token.authorization_header());
         }
         if let Some(body) = body {
@@ -110,18 +122,29 @@ impl VaultClient {
     /// Learns what tokens the vault wants. A token is only asked for where the vault is one of that
     /// resource, so that nobody who answers in its place is handed one that opens something else.
     /// <https://devblogs.microsoft.com/azure-sdk/guidance-for-applications-using-the-key-vault-libraries/>
-    fn heed(&self, headers: &http::HeaderMap) -> Result<(), TokenError> {
-        let resource = headers
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(Challenge::parse)
-            .filter(Challenge::is_bearer)
-            .find_map(|challenge| {
+    fn heed(&self, headers: &http::HeaderMap) -> Result<TokenRequest, TokenError> {
+        let challenges =
+            || headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        let resource =
+            challenges().flat_map(Challenge::parse).filter(Challenge::is_bearer).find_map(|challenge| {
                 challenge.get("resource").or_else(|| challenge.get("scope")).map(str::to_owned)
             });
-        let resource = resource.and_then(|text| Url::parse(text.trim_end_matches("/.default")).ok());
-        let resource = resource.ok_or_else(|| self.unavailable("a refusal that names no resource"))?;
+        // Who only challenges the token that was sent names none.
+        let known = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let scopes = match (resource, known) {
+            (Some(resource), _) => self.scopes_of(&resource)?,
+            (None, Some(known)) => known,
+            (None, None) => return Err(self.unavailable("a refusal that names no resource").into()),
+        };
+        *self.scopes.lock().unwrap_or_else(PoisonError::into_inner) = Some(scopes.clone());
+        let mut request = TokenRequest::as_app(scopes);
+        request.claims = Challenge::claims(challenges());
+        Ok(request)
+    }
+
+    fn scopes_of(&self, resource: &str) -> Result<Scopes, TokenError> {
+        let resource = Url::parse(resource.trim_end_matches("/.default"))
+            .map_err(|_malformed| self.unavailable("a refusal that names no resource"))?;
         if !belongs_to(&self.base, &resource) {
             return Err(Misconfigured::new(format!(
                 "the key vault {} asks for tokens of another service",
@@ -131,15 +154,14 @@ impl VaultClient {
             .into());
         }
         let scope = format!("{}/.default", resource.as_str().trim_end_matches('/'));
-        *self.scopes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Scopes::try_from(scope.as_str())?);
-        Ok(())
+        Ok(Scopes::try_from(scope.as_str())?)
     }
 
     fn refused(&self, status: StatusCode, headers: &http::HeaderMap) -> TokenError {
         let explanation = match status.as_u16() {
             401 => "the vault does not take the token: the identity must be of the vault's tenant",
             403 => {
-                "the identity may not do this: give it the roles Key Vault Certificate User, and Key Vault Crypto User where the vault signs"
+                "the identity may not do this: give it the roles Key Vault Certificate User, and Key Vault Crypto User where the vault signs; or the vault's firewall does not let this network in"
             }
             404 => "the vault has no such certificate: check KeyVaultCertificateName",
             429 => return self.unavailable_with(status, "throttled", headers),
@@ -165,15 +187,9 @@ impl VaultClient {
 
 /// Whether a vault is one of a resource: a host below the resource's. On this machine, a test's.
 fn belongs_to(vault: &Url, resource: &Url) -> bool {
-    let is_loopback = match vault.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     let host = resource.host_str().unwrap_or_default();
     let below = vault.host_str().and_then(|vault| vault.strip_suffix(host));
-    is_loopback || (!host.is_empty() && below.is_some_and(|vault| vault.ends_with('.')))
+    is_this_machine(vault) || (!host.is_empty() && below.is_some_and(|vault| vault.ends_with('.')))
 }
 
 /// The address of a vault: of a host alone.
@@ -221,7 +237,9 @@ mod tests {
         let nobody = Arc::new(FakeAcquirer::new(|_| Err(Misconfigured::new("nobody is asked").into())));
         let heeded = |challenge: &'static str| {
             let vault = "https://contoso.vault.azure.net";
-            let client = VaultClient::new(vault, http.clone(), Arc::clone(&nobody) as _, Arc::new(SystemClock)).unwrap();
+            let client =
+                VaultClient::new(vault, http.clone(), Arc::clone(&nobody) as _, Arc::new(SystemClock))
+                    .unwrap();
             let mut headers = http::HeaderMap::new();
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             client.heed(&headers).map_err(|error| error.to_string())?;
