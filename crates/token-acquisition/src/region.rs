@@ -11,7 +11,7 @@ use entra_abstractions::{
 };
 use url::Url;
 
-use crate::wire::RetryDelay;
+use crate::{telemetry, wire::RetryDelay};
 use detect::Detector;
 
 /// Where the application's own tokens are issued.
@@ -56,7 +56,7 @@ impl Region {
             },
         };
         if authority.kind() != AuthorityKind::Aad {
-            tracing::warn!("AzureRegion is not used: {} has no regions", authority.kind());
+            telemetry::no_regions(authority.kind());
             return Ok(Self::Global);
         }
         if !wanted.eq_ignore_ascii_case(AUTO) {

@@ -12,7 +12,7 @@ mod metrics;
 
 use std::time::{Duration, SystemTime};
 
-use entra_abstractions::{CorrelationId, Misconfigured, StoreError, StoreKey, TokenError};
+use entra_abstractions::{AuthorityKind, CorrelationId, Misconfigured, StoreError, StoreKey, TokenError};
 use tokio::time::Instant;
 use tracing::{Span, debug, field::Empty, info_span, level_filters::LevelFilter, warn};
 
@@ -292,6 +292,33 @@ pub(crate) fn kept_certificate(fault: &Misconfigured) {
         target: TARGET,
         %fault,
         "the certificate cannot be read again; the one read before is used"
+    );
+}
+
+/// A region is configured where there are none.
+pub(crate) fn no_regions(authority: AuthorityKind) {
+    warn!(name: "region.unused", target: TARGET, %authority, "AzureRegion is not used: this authority has no regions");
+}
+
+/// In which region this machine runs is not known.
+pub(crate) fn region_unknown(why: &str) {
+    warn!(
+        name: "region.unknown",
+        target: TARGET,
+        why,
+        "the region cannot be detected: tokens come from the global endpoint (name the region as AzureRegion, or in \
+         the variable REGION_NAME)"
+    );
+}
+
+/// Whose a login host is could not be found out.
+pub(crate) fn instance_unknown(host: &str, correlation_id: CorrelationId) {
+    warn!(
+        name: "instance.unknown",
+        target: TARGET,
+        host,
+        %correlation_id,
+        "Entra could not be asked whether this login host is its own; it is taken for one"
     );
 }
 

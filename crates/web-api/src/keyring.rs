@@ -13,7 +13,10 @@ use arc_swap::{ArcSwapOption, Guard};
 use entra_abstractions::{Clock, Exchange, Unavailable};
 use tokio::sync::watch;
 
-use crate::metadata::{Metadata, Source};
+use crate::{
+    metadata::{Metadata, Source},
+    telemetry,
+};
 
 /// Keys this old are looked at again, behind the callers. Microsoft's middleware takes 12 h too.
 const REFRESH_EVERY: Duration = Duration::from_secs(12 * 3600);
@@ -126,12 +129,8 @@ impl Keyring {
                     state.failed = None;
                 }
                 Err(outage) => {
-                    tracing::warn!(
-                        host = keyring.source.authority.host(),
-                        outage = %outage,
-                        keeps_old_keys = keyring.current.load().is_some(),
-                        "the signing keys could not be fetched"
-                    );
+                    let keeps_old_keys = keyring.current.load().is_some();
+                    telemetry::keys_unfetched(keyring.source.authority.host(), outage, keeps_old_keys);
                     // It did not answer, so it was not asked: the next one may.
                     state.looked_for_key_at = None;
                     state.failed = Some((keyring.clock.now(), outage.clone()));

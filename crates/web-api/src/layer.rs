@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{AuthenticatedUser, Denial, Flaw, Problem, Require, TokenValidator};
+use crate::{AuthenticatedUser, Denial, Flaw, Problem, Require, TokenValidator, telemetry};
 
 /// The layer that protects routes, for every server whose requests are those of the `http` crate.
 ///
@@ -93,8 +93,8 @@ impl Protect {
             Err(denial) => Err(denial),
         };
         match &outcome {
-            Err(Denial::InvalidToken(flaw)) => tracing::info!(%flaw, "a token was refused"),
-            Err(Denial::Unavailable(outage)) => tracing::warn!(%outage, "a token could not be checked"),
+            Err(Denial::InvalidToken(flaw)) => telemetry::refused(flaw),
+            Err(Denial::Unavailable(outage)) => telemetry::unchecked(outage),
             Ok(_) | Err(Denial::NoToken | Denial::Forbidden(_)) => {}
         }
         outcome

@@ -20,6 +20,7 @@ mod metadata;
 mod problem;
 mod require;
 mod rules;
+mod telemetry;
 mod token;
 mod user;
 mod validator;

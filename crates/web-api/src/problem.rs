@@ -11,7 +11,7 @@ use http::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Denial, Forbidden};
+use crate::{Denial, Forbidden, telemetry};
 
 /// What a handler returns in place of an error: made from any error by `?`.
 ///
@@ -173,7 +173,7 @@ impl Problem {
 
     fn internal(error: &(dyn Error + 'static)) -> Self {
         let correlation_id = correlation_id(error).unwrap_or_else(CorrelationId::random);
-        tracing::error!(%correlation_id, error = %Chain(error), "a request failed");
+        telemetry::failed(correlation_id, error);
         Self::status(StatusCode::INTERNAL_SERVER_ERROR).with("correlation_id", correlation_id.to_string())
     }
 }
@@ -196,21 +196,6 @@ impl fmt::Debug for Problem {
             .field("status", &self.status)
             .field("members", &self.members)
             .finish_non_exhaustive()
-    }
-}
-
-/// An error and its sources in one line.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut link = self.0.source();
-        while let Some(current) = link {
-            write!(f, ": {current}")?;
-            link = current.source();
-        }
-        Ok(())
     }
 }
 

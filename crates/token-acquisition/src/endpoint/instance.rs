@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::Wanted;
-use crate::http::read_capped;
+use crate::{http::read_capped, telemetry};
 
 /// Whose a login host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,7 @@ impl InstanceDiscovery {
             Some(Owner::Entra) => (Owner::Entra, None),
             Some(Owner::Another) => (Owner::Another, until),
             None => {
-                tracing::warn!(
-                    host = authority.host(),
-                    correlation_id = %wanted.correlation_id,
-                    "Entra could not be asked whether this login host is its own; it is taken for one"
-                );
+                telemetry::instance_unknown(authority.host(), wanted.correlation_id);
                 (Owner::Entra, until)
             }
         };

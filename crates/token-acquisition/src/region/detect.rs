@@ -18,6 +18,7 @@ use url::Url;
 use super::{Detection, is_region};
 use crate::{
     http::{build_local, reached, read_capped},
+    telemetry,
     wire::RetryDelay,
 };
 
@@ -87,10 +88,7 @@ impl Detector {
         let region = match asked {
             Ok(location) => Some(Arc::from(location)),
             Err(why) => {
-                tracing::warn!(
-                    "the region cannot be detected: {why}; tokens come from the global endpoint \
-                     (name the region as AzureRegion, or in the variable REGION_NAME)"
-                );
+                telemetry::region_unknown(why);
                 None
             }
         };

@@ -8,10 +8,11 @@ use std::{
 };
 
 use entra_abstractions::{
-    AcquireToken, Claims, OnBehalfOf, SessionKey, Subject, TokenRequest, User, testing::assert_no_secrets,
+    AcquireToken, Claims, HttpSettings, OnBehalfOf, SessionKey, Subject, TokenRequest, User,
+    testing::assert_no_secrets,
 };
 use entra_emulator::{Fault, ids};
-use entra_token_acquisition::TokenAcquirer;
+use entra_token_acquisition::{Application, TokenAcquirer};
 use tracing::{Event, Metadata, Subscriber, span};
 use tracing_subscriber::{
     Layer,
@@ -20,7 +21,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, scopes};
+use crate::kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, builder, scopes};
 
 /// What was told on this thread: the names with their fields, and every word of it.
 #[derive(Clone, Default)]
@@ -102,6 +103,7 @@ async fn what_is_told_is_what_the_document_says() {
     a_day_at_work().await;
     a_bad_day().await;
     sessions_and_agents().await;
+    hosts_that_nobody_reaches().await;
 
     let seen = told.names.lock().unwrap().clone();
     let mut documented = documented();
@@ -203,6 +205,30 @@ async fn sessions_and_agents() {
     let key = SessionKey::new("job-17-of-the-night-shift-000001").unwrap();
     let begins = OnBehalfOf::new(kit.caller("alice")).keep_as(key);
     token(&api, &TokenRequest::new(scopes(READ), Subject::User(User::OnBehalfOf(begins)))).await;
+}
+
+/// A region where there are none, a region that cannot be detected, and a login host that Entra
+/// cannot be asked about.
+async fn hosts_that_nobody_reaches() {
+    let kit = Kit::new();
+    let nobody = "127.0.0.1:9".parse().unwrap();
+    let application = || Application::builder().client_id("client").secret("s3cret?%G&=");
+    for application in [
+        application().authority("https://contoso.ciamlogin.com/").region("westus2"),
+        application().tenant("contoso.example").detect_region(),
+        application().instance("https://login.contoso.example/").tenant("contoso.example"),
+    ] {
+        let hosts = [
+            "contoso.ciamlogin.com",
+            "169.254.169.254",
+            "login.microsoftonline.com",
+            "login.contoso.example",
+        ];
+        let http = HttpSettings::default().connect_timeout(Duration::from_secs(1));
+        let http = hosts.into_iter().fold(http, |http, host| http.resolve(host, nobody));
+        let tokens = builder(application.build().unwrap(), Arc::clone(&kit.clock) as Arc<_>).http(http);
+        token(&tokens.build().unwrap(), &as_app(ORDERS)).await;
+    }
 }
 
 #[tokio::test]
