@@ -124,7 +124,7 @@ async fn a_token_that_cannot_be_had_is_found_in_the_clients_error() {
     let server = Server::start().await;
     let error = client(Arc::new(rejecting), defaults()).get(&server.url).send().await.unwrap_err();
     assert!(matches!(TokenError::in_chain(&error), Some(TokenError::Rejected(_))), "{error:?}");
-    assert_eq!(error.to_string(), "there is no token for the request");
+    assert_eq!(error.to_string(), "no token for the request: refused (AADSTS7000215)");
     assert!(server.sent().is_empty());
 }
 
