@@ -62,6 +62,23 @@ pub(crate) struct Post<'a> {
     pub(crate) routing_hint: Option<String>,
 }
 
+impl Post<'_> {
+    /// All that is sent and was not made here, wherever it is sent: an answer may repeat it.
+    fn sent(&self) -> Form {
+        let mut sent = self.form.with(self.proof.fields());
+        for (name, value) in self.url.query_pairs() {
+            sent.set(format!("query {name}"), &value);
+        }
+        for header in self.headers.iter().filter(|parameter| parameter.place() == Place::Header) {
+            sent.set(format!("header {}", header.name()), header.value());
+        }
+        if let Some(hint) = &self.routing_hint {
+            sent.set("hint", hint);
+        }
+        sent
+    }
+}
+
 /// No token answer comes near it; a larger one is not read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 

@@ -1,8 +1,9 @@
 //! The first words of an answer that a token endpoint does not give, as far as they are safe to tell.
 //!
 //! Safe are words of a page's title, or of a plain text, up to the first that is not: that is longer
-//! than words are, has a character that names and tokens have, or stands in what was posted. Nothing
-//! is told of JSON, which may be a token answer that was cut off.
+//! than words are, has a character that names and tokens have, or has to do with what was sent: a
+//! proxy may repeat the request, whole, cut off or in quotation marks. Nothing is told of JSON, which
+//! may be a token answer that was cut off.
 
 use super::Form;
 
@@ -16,7 +17,7 @@ const LONGEST_WORD: usize = 20;
 const SHORTEST_SECRET: usize = 4;
 
 /// The safe beginning, if there is any.
-pub(super) fn excerpt(body: &[u8], posted: &Form) -> Option<String> {
+pub(super) fn excerpt(body: &[u8], sent: &Form) -> Option<String> {
     let start = body.get(..body.len().min(4 * 1024))?;
     let text = std::str::from_utf8(start).or_else(|error| {
         // A character that the cut went through is no reason to tell nothing.
@@ -29,7 +30,7 @@ pub(super) fn excerpt(body: &[u8], posted: &Form) -> Option<String> {
     }
     let mut safe = String::new();
     for word in told.split_whitespace() {
-        if safe.len() + word.len() > MOST || !is_safe(word, posted) {
+        if safe.len() + word.len() > MOST || !is_safe(word, sent) {
             break;
         }
         if !safe.is_empty() {
@@ -48,11 +49,9 @@ fn title(page: &str) -> Option<&str> {
     page.get(start..end)
 }
 
-fn is_safe(word: &str, posted: &Form) -> bool {
+fn is_safe(word: &str, sent: &Form) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ".,:;!'()/-".contains(c);
-    word.len() <= LONGEST_WORD
-        && word.chars().all(is_plain)
-        && (word.len() < SHORTEST_SECRET || !posted.mentions(word))
+    word.len() <= LONGEST_WORD && word.chars().all(is_plain) && !sent.has_to_do_with(word, SHORTEST_SECRET)
 }
 
 #[cfg(test)]
@@ -99,5 +98,9 @@ mod tests {
         }
         check("invalid s3cret?%G&= sent", Some("invalid"));
         check("who is DAEMON here", Some("who is"));
+        // Cut off, and in the quotation marks of whoever repeats it.
+        check("Blocked: parameter 's3cret' of this request", Some("Blocked: parameter"));
+        check("Blocked: daem... is suspicious", Some("Blocked:"));
+        check("Blocked: (xdaemonx)", Some("Blocked:"));
     }
 }

@@ -26,11 +26,20 @@ impl Form {
         }
     }
 
-    /// Whether a word stands in any value, in whatever case.
-    pub(super) fn mentions(&self, word: &str) -> bool {
+    /// Whether a word, or a part of it that has so many characters, stands in any value, or such a
+    /// part of a value in the word; in whatever case.
+    pub(super) fn has_to_do_with(&self, word: &str, shortest: usize) -> bool {
+        fn parts(text: &str, shortest: usize) -> impl Iterator<Item = &str> {
+            text.split(|c: char| !c.is_alphanumeric()).filter(move |part| part.len() >= shortest)
+        }
         let word = Secret::new(word.to_ascii_lowercase());
+        let word = word.expose().trim_matches(|c: char| !c.is_alphanumeric());
         self.fields.iter().any(|(_, value)| {
-            Secret::new(value.expose().to_ascii_lowercase()).expose().contains(word.expose())
+            let value = Secret::new(value.expose().to_ascii_lowercase());
+            let value = value.expose();
+            (word.len() >= shortest && value.contains(word))
+                || parts(word, shortest).any(|part| value.contains(part))
+                || parts(value, shortest).any(|part| word.contains(part))
         })
     }
 

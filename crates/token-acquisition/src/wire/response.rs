@@ -150,8 +150,7 @@ impl Answer<'_> {
             Some(b'{') => "JSON that is cut off or not a token answer",
             Some(_) => "a text",
         };
-        let words = excerpt(self.body, &post.form.with(post.proof.fields()))
-            .map(|words| format!(", saying '{words}'"));
+        let words = excerpt(self.body, &post.sent()).map(|words| format!(", saying '{words}'"));
         let what = format!(
             "an answer that Entra does not give ({look}, {kind}, {} bytes{}; a proxy, or a wrong Instance)",
             self.body.len(),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_abstractions::{AcquireToken, HttpSettings, TokenError, TokenRequest};
+use entra_abstractions::{AcquireToken, HttpSettings, Parameter, Place, TokenError, TokenRequest};
 use entra_emulator::{Fault, Grant};
 use entra_token_acquisition::{Application, TokenAcquirer, TokenAcquirerBuilder};
 
@@ -173,6 +173,35 @@ async fn answers_that_nobody_should_give() {
         let texts = every_text(&error);
         assert!(!texts.contains(SECRET) && !texts.contains("s3cret"), "{texts}");
         assert_eq!(tokens.cache_statistics().entries, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_repeats_the_request_is_not_quoted() {
+    let kit = Kit::new();
+    for page in [
+        "Blocked by policy: parameter 'hunter22secret'",
+        "Blocked by policy: HUNTER22SECRET, sent twice",
+        "Blocked by policy: hunter22se... is too long",
+        "Blocked by policy: header swordfish",
+        "Blocked by policy: query (moonshine)",
+    ] {
+        let wiretap = Wiretap::that([reply("403 Forbidden", "content-type: text/plain\r\n", page)]).await;
+        let application = Application::builder()
+            .instance(&*wiretap.url)
+            .tenant("contoso.example")
+            .client_id("client")
+            .secret("hunter22secret");
+        let tokens = builder(application.build().unwrap(), Arc::clone(&kit.clock) as Arc<_>).build().unwrap();
+        let request = as_app(ORDERS)
+            .parameter(Parameter::passing(Place::Header, "x-ticket", "swordfish"))
+            .parameter(Parameter::passing(Place::Query, "ticket", "moonshine"));
+        let error = tokens.acquire(&request).await.unwrap_err();
+        let texts = every_text(&error).to_ascii_lowercase();
+        assert!(texts.contains("saying 'blocked by policy:"), "{error}");
+        for secret in ["hunter", "swordfish", "moonshine"] {
+            assert!(!texts.contains(secret), "{error}");
+        }
     }
 }
 
