@@ -24,7 +24,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Cached, Identity},
+    cache::{Cached, Identity, Key},
     fetch,
     grant::{OnBehalfOf, RefreshToken},
     plan::Plan,
@@ -83,7 +83,7 @@ impl Sessions {
 async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match timeout(PATIENCE, answer).await {
         Ok(result) => result,
-        Err(_elapsed) => Err(StoreError::new("of sessions", "no answer in 5 s")),
+        Err(_elapsed) => Err(StoreError::new("sessions", "no answer in 5 s")),
     }
 }
 
@@ -111,9 +111,8 @@ pub(crate) async fn begin(
     let key = plan.key.of_session(session);
     // Before anything is asked for that could not be kept.
     let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
-    if let (false, Some(known)) = (plan.is_write_only(), &known)
-        && known.is_of(assertion.sha256())
-        && let Cached::Fresh(token) | Cached::Aging(token, _) = engine.cache().get(&key.as_ref())
+    if let Some(known) = known.filter(|known| known.is_of(assertion.sha256()))
+        && let Some(token) = at_hand(engine, plan, &key)
         && token.account() == known.account()
     {
         return Ok(token);
@@ -140,6 +139,18 @@ pub(crate) async fn begin(
     let kept = in_time(sessions.store.put(&at, record.to_entry(engine.now()))).await;
     kept.map_err(|error| away(engine, plan, error))?;
     fetch::keep_token(engine, plan, key, granted)
+}
+
+/// The session's token, where it answers a call of its user's.
+fn at_hand(engine: &TokenAcquirer, plan: &Plan, key: &Key) -> Option<AccessToken> {
+    let cache = engine.cache();
+    if let Some(refused) = plan.replaces.filter(|_| !plan.force_refresh) {
+        return cache.instead_of(&key.as_ref(), refused, plan.claims.as_ref());
+    }
+    match cache.get(&key.as_ref()) {
+        Cached::Fresh(token) | Cached::Aging(token, _) if !plan.is_write_only() => Some(token),
+        _ => None,
+    }
 }
 
 /// The next token of a session, by the refresh token that is kept for it.

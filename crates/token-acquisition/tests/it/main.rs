@@ -7,6 +7,8 @@ mod answers;
 #[cfg(test)]
 mod authorities;
 #[cfg(test)]
+mod challenges;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod concurrency;

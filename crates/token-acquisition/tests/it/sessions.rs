@@ -418,6 +418,73 @@ impl StoreTokens for Late {
     }
 }
 
+/// A store that hangs, from one kind of request on. It lets the time of the runtime fly meanwhile.
+#[derive(Debug)]
+struct Hanging {
+    store: Arc<MemoryStore>,
+    at: Mutex<&'static str>,
+}
+
+impl Hanging {
+    async fn at(&self, what: &str) {
+        if *self.at.lock().unwrap() == what {
+            tokio::time::pause();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl StoreTokens for Hanging {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
+        self.at("get").await;
+        self.store.get(key).await
+    }
+
+    async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
+        self.at("put").await;
+        self.store.put(key, entry).await
+    }
+
+    async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
+        self.at("remove").await;
+        self.store.remove(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_away() {
+    let kit = Kit::new();
+    let store = Arc::new(Hanging { store: kit.store(), at: Mutex::new("") });
+    let hang = |at| {
+        *store.at.lock().unwrap() = at;
+    };
+    let tokens = kit.instance(&store);
+    let alice = kit.caller("alice");
+    for at in ["get", "put"] {
+        hang(at);
+        let error = tokens.acquire(&keep(&alice)).await.unwrap_err();
+        tokio::time::resume();
+        let TokenError::Unavailable(outage) = &error else { panic!("{error}") };
+        assert_eq!(outage.store().unwrap().to_string(), "token store sessions: no answer in 5 s", "{at}");
+        assert!(error.to_string().contains("is away: on_behalf_of at sessions as client "), "{error}");
+    }
+    hang("");
+    let first = tokens.acquire(&keep(&alice)).await.unwrap();
+    hang("remove");
+    let error = tokens.end_session(&key()).await.unwrap_err();
+    tokio::time::resume();
+    assert!(error.to_string().starts_with("the session may not have ended: "), "{error}");
+    // What was granted is not lost where only the next refresh token cannot be kept.
+    hang("put");
+    let next = tokens.acquire(&later(READ)).await.unwrap();
+    tokio::time::resume();
+    assert_ne!(next.secret(), first.secret());
+    hang("");
+    assert!(tokens.end_session(&key()).await.unwrap());
+    assert_eq!(lost(tokens.acquire(&later(READ)).await), Some(LostSession::NotKept));
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_another_instance_replaced_is_no_end() {
     let kit = Kit::new();
