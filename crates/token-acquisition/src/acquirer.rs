@@ -328,7 +328,11 @@ impl TokenAcquirer {
                 .with_correlation_id(id);
             let result = match timeout(shared.deadline, fetch(self, plan, purpose)).await {
                 Ok(result) => result,
-                Err(_elapsed) => Err(Unavailable::new(exchange, "no token in time").into()),
+                Err(_elapsed) => {
+                    let error = TokenError::from(Unavailable::new(exchange, "no token in time"));
+                    shared.cache.failed(&key, &error);
+                    Err(error)
+                }
             };
             telemetry::landed(
                 &shared.metrics,

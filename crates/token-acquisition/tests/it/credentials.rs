@@ -15,7 +15,7 @@ use entra_emulator::{Fault, ids};
 use entra_token_acquisition::{Application, ApplicationBuilder};
 use serde_json::json;
 
-use crate::kit::{Kit, ORDERS, as_app, claims, every_text, who};
+use crate::kit::{Kit, ORDERS, as_app, at_once, claims, every_text, who};
 
 const PEM: &str = include_str!("../fixtures/keys/rsa.pem");
 const PFX: &[u8] = include_bytes!("../fixtures/keys/rsa.pfx");
@@ -268,4 +268,39 @@ async fn claims_of_the_applications_own_tell_tokens_apart() {
         }
         assert_eq!(kit.count(), 3);
     }
+}
+
+/// Proves the application once, and hangs from then on. It lets the time of the runtime fly meanwhile.
+#[derive(Debug)]
+struct Once(Mutex<Option<String>>);
+
+#[async_trait]
+impl ProvideAssertion for Once {
+    async fn assertion(&self, _: &AssertionContext) -> Result<SignedAssertion, TokenError> {
+        let assertion = self.0.lock().unwrap().take();
+        if let Some(assertion) = assertion {
+            return Ok(SignedAssertion::new(assertion));
+        }
+        tokio::time::pause();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_outlasts_its_deadline_has_failed_like_any_other() {
+    let kit = Kit::new();
+    let provider = Once(Mutex::new(Some(kit.emulator.workload_assertion(ids::WORKLOAD_SUBJECT))));
+    let tokens = kit.acquirer(kit.client(ids::DAEMON).assertion_provider(Arc::new(provider)));
+    let request = as_app(ORDERS);
+    tokens.acquire(&request).await.unwrap();
+    kit.advance(3_000);
+    for (failures, wait) in [(1, 30), (2, 60), (3, 120)] {
+        at_once(&tokens, &request);
+        tokens.settled().await;
+        tokio::time::resume();
+        let cached = tokens.explain(&request).cached.unwrap();
+        assert_eq!((cached.failures, cached.next_try_in.as_secs()), (failures, wait));
+        kit.advance(wait);
+    }
+    assert_eq!(kit.count(), 1);
 }
