@@ -192,9 +192,15 @@ impl Cache {
         self.refusals.note(key, fingerprint, error, self.clock.now());
     }
 
-    /// The refusal of this very request, where it came so often that asking again makes no sense yet.
-    pub(crate) fn refused_of_late(&self, key: &Key, fingerprint: u64) -> Option<TokenError> {
+    /// The refusal of this very request, where it came so often that asking again makes no sense yet,
+    /// and for how long that is.
+    pub(crate) fn refused_of_late(&self, key: &Key, fingerprint: u64) -> Option<(Duration, TokenError)> {
         self.refusals.get(key, fingerprint, self.clock.now())
+    }
+
+    /// What is left of the pause of a key after such refusals, whatever would be sent now.
+    pub(crate) fn paused_by_refusals(&self, key: &Key) -> Option<(Duration, TokenError)> {
+        self.refusals.of_key(key, self.clock.now())
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -80,7 +80,9 @@ pub struct CachedToken {
     pub failures: u32,
 }
 
-/// Entra asked to wait, or is asked too often: until then this error answers.
+/// Entra asked to wait, or refused the same request three times within a minute: until then this
+/// error answers. A request that is another one after a refusal, by another credential for instance,
+/// waits for the former alone.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Pause {
@@ -160,10 +162,12 @@ impl Explanation {
         self.grant = Some(plan.grant.name());
         self.tenant = Some(plan.tenant.clone());
         self.cached = cache.look(&key, |entry| entry.map(|entry| CachedToken::of(entry, now)));
-        self.pause = cache.paused(&plan.key).map(|error| Pause {
-            left: error.exchange().and_then(Exchange::retry_after).unwrap_or_default(),
-            error,
+        let told_to_wait = cache.paused(&plan.key).map(|error| {
+            let left = error.exchange().and_then(Exchange::retry_after).unwrap_or_default();
+            (left, error)
         });
+        let pause = told_to_wait.or_else(|| cache.paused_by_refusals(&plan.key));
+        self.pause = pause.map(|(left, error)| Pause { left, error });
         self.is_in_flight = engine.is_in_flight(plan);
         self.has_refresh_token = match plan.grant {
             Grant::Account(_) | Grant::AgentUser(_) => Some(engine.refresh_tokens().holds(&plan.key)),
@@ -209,7 +213,7 @@ impl Explanation {
             (Some(AnsweredBy::Entra), _) => write!(f, "from Entra: {because}"),
             (None, Some(fault)) => write!(f, "from nowhere: {fault}"),
             (None, None) if self.pause.is_some() => {
-                write!(f, "from nowhere for now: {because}, and Entra asked to wait")
+                write!(f, "from nowhere for now: {because}, and Entra is not asked before the pause is over")
             }
             (None, None) => {
                 write!(f, "from nowhere: {because}, and no refresh token is kept; the user must sign in")

@@ -258,7 +258,8 @@ async fn post(
     }
     // A code, a refresh token, claims, a secret: whatever is sent is part of it.
     let fingerprint = fingerprint(&form, &proof);
-    if let Some(error) = engine.cache().refused_of_late(&plan.key, fingerprint) {
+    if let Some((left, error)) = engine.cache().refused_of_late(&plan.key, fingerprint) {
+        telemetry::paused(&plan.key.as_ref(), left);
         return Err(error);
     }
     let mut post = Post {

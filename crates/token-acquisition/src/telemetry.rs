@@ -183,9 +183,9 @@ pub(crate) fn removed(key: &KeyRef<'_>) {
     debug!(name: "token.removed", target: TARGET, key = %key.digest(), "a token is let go: its grant is over");
 }
 
-/// A key waits, because Entra said so.
+/// A key waits, because Entra said so or was asked the same too often.
 pub(crate) fn paused(key: &KeyRef<'_>, left: Duration) {
-    debug!(name: "token.paused", target: TARGET, key = %key.digest(), left_s = left.as_secs(), "Entra asked to wait, so it is not asked");
+    debug!(name: "token.paused", target: TARGET, key = %key.digest(), left_s = left.as_secs(), "Entra is not asked before the pause is over");
 }
 
 /// Tokens went before their end.

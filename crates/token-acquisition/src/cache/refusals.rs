@@ -73,18 +73,31 @@ impl Refusals {
         self.count.store(by_request.len(), Ordering::Relaxed);
     }
 
-    /// The refusal again, while it makes no sense to ask for another.
-    pub(super) fn get(&self, key: &Key, fingerprint: u64, now: SystemTime) -> Option<TokenError> {
+    /// The refusal again, while it makes no sense to ask for another, and for how long that is.
+    pub(super) fn get(&self, key: &Key, fingerprint: u64, now: SystemTime) -> Option<(Duration, TokenError)> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let by_request = self.by_request.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = by_request.get(&(key.clone(), fingerprint))?;
-        (now < refused.until).then(|| refused.error.clone().explained(EXPLANATION))
+        refused.pause(now)
+    }
+
+    /// The longest pause of a key, whatever is sent for it, and the refusal that began it.
+    pub(super) fn of_key(&self, key: &Key, now: SystemTime) -> Option<(Duration, TokenError)> {
+        let by_request = self.by_request.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = by_request.iter().filter(|((own, _), _)| own == key);
+        own.filter_map(|(_, refused)| refused.pause(now)).max_by_key(|(left, _)| *left)
     }
 }
 
 impl Refused {
+    /// What is left of the pause, if one is in force, and the error that explains it.
+    fn pause(&self, now: SystemTime) -> Option<(Duration, TokenError)> {
+        let left = self.until.duration_since(now).ok().filter(|left| !left.is_zero())?;
+        Some((left, self.error.clone().explained(EXPLANATION)))
+    }
+
     fn again(&mut self, now: SystemTime) {
         self.times.rotate_left(1);
         if let Some(last) = self.times.last_mut() {

@@ -201,6 +201,12 @@ async fn the_third_identical_refusal_within_a_minute_starts_a_short_pause() {
         assert!(error.challenge().unwrap().is_consent_required(), "it says what it said: {error}");
         assert!(error.to_string().contains("refused three times within a minute"), "{error}");
     }
+    // Who looks is told, too.
+    let explanation = tokens.explain(&payroll);
+    let pause = explanation.pause.as_ref().unwrap();
+    assert!((1..=10).contains(&pause.left.as_secs()), "{explanation}");
+    assert_eq!(explanation.answered_by, None);
+    assert!(explanation.to_string().contains("refused three times within a minute"), "{explanation}");
     assert_eq!(kit.count(), 4);
     // Nobody else waits, and no other scope of the same user.
     let bob = TokenRequest::on_behalf_of(scopes("api://payroll/read"), &kit.caller("bob"));

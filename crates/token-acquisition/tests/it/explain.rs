@@ -57,7 +57,7 @@ async fn it_follows_a_token_through_its_life() {
     kit.advance(60);
     let ended = explain(&tokens, &request);
     check(&ended, None, Reason::Ended);
-    assert!(ended.to_string().contains("Entra asked to wait"), "{ended}");
+    assert!(ended.to_string().contains("Entra is not asked before the pause is over"), "{ended}");
 }
 
 #[tokio::test]
