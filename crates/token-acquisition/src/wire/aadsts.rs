@@ -79,7 +79,7 @@ const TABLE: &[Diagnosis] = &[
     Diagnosis::new(53001, Administrator, "a conditional access policy wants a domain-joined device", "use one, or ask the policy's owner"),
     Diagnosis::new(53002, Administrator, "a conditional access policy wants an approved application", "use one, or ask the policy's owner"),
     Diagnosis::new(53003, Administrator, "a conditional access policy blocks the token", "ask the policy's owner"),
-    Diagnosis::new(53004, User, "the user must enrol for multi-factor authentication, and is not let to from where they are", "have them sign in from a trusted place, or ask an administrator"),
+    Diagnosis::new(53004, User, "the user must enrol for multi-factor authentication, and is held back because of risk", "have them enrol from a trusted place, or ask an administrator"),
     Diagnosis::new(54005, User, "the code was redeemed before, and a code serves once", "send the user to sign in again"),
     Diagnosis::new(65001, User, "nobody has consented to these scopes", "ask the user, or an administrator, for consent (on behalf of a user it is this application that needs it, not the client)"),
     Diagnosis::new(65002, AppOwner, "the API's owner has not pre-authorized this application", "ask the API's owner to do so"),
