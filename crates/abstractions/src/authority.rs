@@ -153,8 +153,10 @@ impl Authority {
             tenant => tenant,
         };
         let tenant = tenant.ok_or_else(|| {
-            Misconfigured::new("the authority names no tenant")
-                .hint("write it as https://login.microsoftonline.com/{tenant}/v2.0")
+            Misconfigured::new("the authority names no tenant").hint(match shape {
+                Shape::Dsts => "write it as https://{host}/dstsv2/{tenant}",
+                _ => "write it as https://login.microsoftonline.com/{tenant}/v2.0",
+            })
         })?;
         if shape == Shape::Aad && tenant.as_str().eq_ignore_ascii_case("adfs") {
             return Ok(Self { instance, tenant, shape: Shape::Adfs });

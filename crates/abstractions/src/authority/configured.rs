@@ -189,7 +189,12 @@ impl Reader<'_> {
             .or(with_tenant.map(|(key, _)| key))
             .or(with_policy.map(|(key, _)| key));
         if let Some(other) = other {
-            let hint = "keep Instance and TenantId, and remove Authority";
+            let hint = match authority.path {
+                Path::Oidc => {
+                    "only Entra has instances and tenants: beside another provider keep Authority alone"
+                }
+                _ => "keep Instance and TenantId, and remove Authority",
+            };
             self.note("Authority", Misconfigured::new(format!("Authority and {other} disagree")).hint(hint));
             return None;
         }

@@ -159,7 +159,10 @@ fn federation_services_and_dsts() {
     check(&json!({"Instance": instance, "TenantId": tenant}), dsts);
     check(&json!({"Authority": format!("{instance}/{tenant}/more")}), dsts);
     check(&json!({"Authority": instance, "TenantId": tenant}), dsts);
-    check(&json!({"Authority": instance}), "AzureAd.Authority: the authority names no tenant");
+    check(
+        &json!({"Authority": instance}),
+        "AzureAd.Authority: the authority names no tenant (write it as https://{host}/dstsv2/{tenant})",
+    );
     check(&json!({"Instance": instance}), "AzureAd.TenantId: missing");
 }
 
@@ -190,7 +193,7 @@ fn other_providers_are_those_whose_path_names_no_tenant() {
     );
     check(
         &json!({"Authority": "https://idp.example.com/realm", "TenantId": "other"}),
-        "AzureAd.Authority: Authority and TenantId disagree",
+        "AzureAd.Authority: Authority and TenantId disagree (only Entra has",
     );
 }
 

@@ -383,7 +383,7 @@ impl fmt::Debug for ApplicationBuilder {
 }
 
 fn managed_identity(client_id: Option<String>) -> CredentialSource {
-    CredentialSource::ManagedIdentity { client_id, audience: None, authority: None }
+    CredentialSource::ManagedIdentity { client_id, audience: None, exchange_in: None }
 }
 
 fn check(source: &CredentialSource) -> Result<(), Misconfigured> {

@@ -144,6 +144,13 @@ fn values_that_cannot_be_what_they_should() {
     });
     let url = "KeyVaultUrl: not the URL of a key vault";
     check_credential(&vault, &[url, "Algorithm: no algorithm that a certificate signs with here"]);
+    for (authority, told) in [
+        ("login.microsoftonline.us", "not an absolute URL"),
+        ("https://login.example/t", "of none of Entra's clouds"),
+    ] {
+        let credential = json!({ "SourceType": "SignedAssertionFromManagedIdentity", "TokenExchangeAuthority": authority });
+        check_credential(&credential, &[&format!("TokenExchangeAuthority: {told}")]);
+    }
     for source in ["KeyVault", "SignedAssertionFromVault"] {
         let lacks = ["KeyVaultUrl: missing", "KeyVaultCertificateName: missing"];
         check_credential(&json!({ "SourceType": source }), &lacks);

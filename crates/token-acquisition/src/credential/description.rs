@@ -4,7 +4,7 @@ mod read;
 
 use std::{path::PathBuf, sync::Arc};
 
-use entra_abstractions::{AcquireToken, Misconfigured, ProvideAssertion, ProviderSettings, Secret};
+use entra_abstractions::{AcquireToken, Cloud, Misconfigured, ProvideAssertion, ProviderSettings, Secret};
 
 use super::{certificate::Algorithm, store::Wanted};
 
@@ -47,7 +47,8 @@ pub(crate) enum CredentialSource {
     ManagedIdentity {
         client_id: Option<String>,
         audience: Option<String>,
-        authority: Option<String>,
+        /// The cloud that exchanges the token, where it is not the one that is asked.
+        exchange_in: Option<Cloud>,
     },
     /// The token of another application.
     Acquirer(Arc<dyn AcquireToken>),
@@ -93,7 +94,7 @@ impl Find {
         match self {
             Self::Thumbprint(written) => Wanted::thumbprint(written),
             Self::DistinguishedName(written) => Wanted::distinguished_name(written),
-            Self::SubjectName(written) => Ok(Wanted::subject_name(written)),
+            Self::SubjectName(written) => Wanted::subject_name(written),
         }
     }
 

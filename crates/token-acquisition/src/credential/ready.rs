@@ -6,7 +6,6 @@ use entra_abstractions::{
     AcquireToken, Clock, Cloud, Environment, Faults, Misconfigured, ProvideAssertion, ProviderSettings,
     Secret, section::nearest,
 };
-use url::Url;
 
 use super::{
     description::{CredentialDescription, CredentialSource, PIPELINES, VaultSource},
@@ -81,9 +80,9 @@ impl Surroundings<'_> {
             CredentialSource::Vault(vault) => self.in_vault(vault)?,
             CredentialSource::AssertionFile { path: Some(path) } => Means::AssertionFile(path.clone()),
             CredentialSource::AssertionFile { path: None } => self.federated_token_file(),
-            CredentialSource::ManagedIdentity { client_id, audience, authority } => {
+            CredentialSource::ManagedIdentity { client_id, audience, exchange_in } => {
                 let tokens = self.others.managed_identity(client_id.as_deref())?;
-                let audience = self.audience(audience.as_deref(), authority.as_deref());
+                let audience = self.audience(audience.as_deref(), *exchange_in);
                 provider(TokenAssertion::of_managed_identity(tokens, &audience)?)
             }
             CredentialSource::Acquirer(tokens) => {
@@ -129,12 +128,10 @@ impl Surroundings<'_> {
         Means::Certificate(Box::new(signer.with_audience(audience)))
     }
 
-    /// What the exchange asks of a token: what is written, or what the cloud of the authority that is
-    /// written expects, or the cloud that is asked.
-    fn audience(&self, audience: Option<&str>, authority: Option<&str>) -> String {
-        let host = authority.and_then(|url| Url::parse(url.trim()).ok()?.host_str().map(str::to_owned));
-        let cloud = host.and_then(|host| Cloud::of_host(&host)).unwrap_or(self.cloud);
-        audience.unwrap_or(cloud.exchange_audience()).to_owned()
+    /// What the exchange asks of a token: what is written, or what that cloud expects, or the cloud
+    /// that is asked.
+    fn audience(&self, audience: Option<&str>, exchange_in: Option<Cloud>) -> String {
+        audience.unwrap_or(exchange_in.unwrap_or(self.cloud).exchange_audience()).to_owned()
     }
 
     fn federated_token_file(&self) -> Means {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use entra_abstractions::{
-    Faults, Misconfigured, ProviderSettings, Secret, Section,
+    Cloud, Faults, Misconfigured, ProviderSettings, Secret, Section, safe_url,
     section::{is_placeholder, known, nearest},
 };
 
@@ -70,7 +70,7 @@ impl CredentialDescription {
             "SignedAssertionFromManagedIdentity" => CredentialSource::ManagedIdentity {
                 client_id: given(entry, "ManagedIdentityClientId", faults),
                 audience: audience(faults),
-                authority: given(entry, "TokenExchangeAuthority", faults),
+                exchange_in: exchange_cloud(entry, faults),
             },
             "CustomSignedAssertion" => CredentialSource::NamedProvider {
                 name: required(entry, "CustomSignedAssertionProviderName", faults)?,
@@ -136,6 +136,20 @@ pub(crate) fn vault_name(name: &str) -> Result<(), Misconfigured> {
         .hint("letters, digits and hyphens, without a version"))
 }
 
+/// The cloud of the authority that is to exchange the token.
+fn exchange_cloud(entry: &Section, faults: &mut Faults) -> Option<Cloud> {
+    const KEY: &str = "TokenExchangeAuthority";
+    const EXAMPLE: &str = "https://login.microsoftonline.us/contoso.example";
+    let written = given(entry, KEY, faults)?;
+    let cloud = safe_url(&written, EXAMPLE).and_then(|url| {
+        Cloud::of_host(url.host_str().unwrap_or_default()).ok_or_else(|| {
+            Misconfigured::new("of none of Entra's clouds")
+                .hint("write the audience of its exchange as TokenExchangeUrl instead")
+        })
+    });
+    faults.take(cloud.map_err(|fault| fault.at(entry.path_of(KEY))))
+}
+
 fn algorithm(entry: &Section, faults: &mut Faults) -> Option<Algorithm> {
     let written = entry.text("Algorithm", faults)?;
     let known = [Algorithm::Ps256, Algorithm::Rs256];
@@ -165,7 +179,7 @@ fn of_managed_identity(section: &Section, faults: &mut Faults) -> Option<Credent
     let client_id = given(section, "ManagedIdentityClientId", faults);
     let audience = given(section, "TokenExchangeUrl", faults);
     let is_enabled = section.flag("IsEnabled", faults) == Some(true);
-    let source = CredentialSource::ManagedIdentity { client_id, audience, authority: None };
+    let source = CredentialSource::ManagedIdentity { client_id, audience, exchange_in: None };
     is_enabled.then(|| CredentialDescription::new(section.path(), source))
 }
 

@@ -55,9 +55,15 @@ impl Wanted {
         }
     }
 
-    /// A part of a subject.
-    pub(crate) fn subject_name(written: &str) -> Self {
-        Self::SubjectName(written.trim().to_lowercase())
+    /// A part of a subject's text, in which types such as `CN` do not occur.
+    pub(crate) fn subject_name(written: &str) -> Result<Self, Misconfigured> {
+        let folded = written.trim().to_lowercase();
+        match folded.split_once('=') {
+            Some((kind, _)) if kind.trim() == "cn" => Err(Misconfigured::new("names the type CN")
+                .hint("leave CN= out, or give the whole subject to StoreWithDistinguishedName")),
+            _ if folded.is_empty() => Err(Misconfigured::new("empty")),
+            _ => Ok(Self::SubjectName(folded)),
+        }
     }
 
     /// Whether this certificate is it.
@@ -161,6 +167,14 @@ mod tests {
         }
         for written in ["", "ABCD", &"G".repeat(40), &"A".repeat(41)] {
             assert!(Wanted::thumbprint(written).is_err(), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_subject_has_no_type() {
+        assert_eq!(Wanted::subject_name(" App ").unwrap(), Wanted::SubjectName("app".into()));
+        for written in ["CN=app", "cn = app", " "] {
+            assert!(Wanted::subject_name(written).is_err(), "{written:?}");
         }
     }
 

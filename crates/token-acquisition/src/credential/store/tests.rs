@@ -52,7 +52,7 @@ fn by_thumbprint_by_subject_and_by_a_part_of_it() {
         assert_eq!(found(directory.path(), wanted), Ok(vec![RSA.to_owned()]), "{shown}");
     }
     let name = subject.split('=').nth(1).unwrap();
-    let part = Wanted::subject_name(&name[..name.len() - 1]);
+    let part = Wanted::subject_name(&name[..name.len() - 1]).unwrap();
     assert!(found(directory.path(), part).is_ok_and(|found| found.contains(&RSA.to_owned())));
 }
 
@@ -78,7 +78,7 @@ fn where_nothing_fits_it_says_where_it_looked() {
 fn a_file_that_cannot_be_read_is_told_too() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("app.pfx")).unwrap();
-    let told = found(directory.path(), Wanted::subject_name("app")).unwrap_err();
+    let told = found(directory.path(), Wanted::subject_name("app").unwrap()).unwrap_err();
     let path = directory.path().join("app.pfx");
     let expected = format!(
         "one certificate file lies there; 1 cannot be used, the first is \"app.pfx\": cannot read {path:?}: it is not a file"
@@ -90,7 +90,7 @@ fn a_file_that_cannot_be_read_is_told_too() {
 fn what_is_put_beside_comes_first_if_it_is_newer_and_nothing_good_is_lost() {
     let directory = store(&["rsa.pem"]);
     let (_, _, subject) = facts("rsa.pem");
-    let wanted = Wanted::subject_name(subject.split('=').nth(1).unwrap().get(..3).unwrap());
+    let wanted = Wanted::subject_name(subject.split('=').nth(1).unwrap().get(..3).unwrap()).unwrap();
     let store = StoreCertificate::new(vec![directory.path().to_owned()], wanted, None);
     assert_eq!(held(&store), Ok(vec![RSA.to_owned()]));
     fs::copy(fixture("rsa.pfx"), directory.path().join("the-same.pfx")).unwrap();
