@@ -1,12 +1,12 @@
 //! Many callers of few agents.
 
-use entra_abstractions::{AcquireToken, TokenRequest};
+use entra_abstractions::{AcquireToken, Claims, TokenRequest};
 use entra_agent_identities::WithAgentIdentity;
 use entra_emulator::ids;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-use crate::kit::{GRAPH, Kit, ORDERS, READ, SECOND_USER_UPN, as_user, scopes};
+use crate::kit::{GRAPH, Kit, ORDERS, READ, SECOND_USER_UPN, as_user, at_once, scopes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hundred_warm_callers_of_one_agent_make_no_request() {
@@ -57,6 +57,29 @@ async fn two_hundred_cold_callers_share_each_leg() {
             "blueprint for agent-one"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_thousand_who_were_refused_an_agents_token_ask_once() {
+    let kit = Kit::new();
+    let tokens = kit.agents();
+    let challenge = r#"{"access_token":{"nbf":{"essential":true,"value":"1796083100"}}}"#;
+    let alice = TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice"));
+    for request in [
+        TokenRequest::as_app(scopes(ORDERS)).with_agent_identity(ids::AGENT),
+        alice.with_agent_identity(ids::AGENT),
+        as_user(READ, ids::AGENT_USER_UPN),
+    ] {
+        let old = tokens.acquire(&request).await.unwrap();
+        kit.legs();
+        let challenged = request.clone().claims(Claims::new(challenge).unwrap()).replacing(old.to_hash());
+        let news = join_all((0..1_000).map(|_| tokens.acquire(&challenged))).await;
+        let new = news[0].as_ref().unwrap();
+        assert_ne!(new.secret(), old.secret());
+        assert_eq!(at_once(&tokens, &challenged).secret(), new.secret());
+        assert_eq!(at_once(&tokens, &request).secret(), new.secret(), "it took the place of the old one");
+        assert_eq!(kit.legs().len(), 1, "{request:?}");
+    }
 }
 
 #[test]

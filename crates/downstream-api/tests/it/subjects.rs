@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use entra_abstractions::{
-    AccountId, AgentSubject, AgentUser, Claims, CorrelationId, FmiPath, OnBehalfOf, Parameter, Place,
-    SessionKey, Subject, TokenError, TokenRequest, User, UserAssertion,
+    AccountId, AgentSubject, AgentUser, Claims, CorrelationId, FmiPath, OnBehalfOf, Parameter, Place, PopKey,
+    Scheme, SessionKey, Subject, TokenError, TokenRequest, User, UserAssertion,
 };
 use entra_downstream_api::{Api, Call, CallError};
 use serde_json::json;
@@ -145,6 +145,44 @@ async fn a_caller_is_laid_over_what_is_configured() {
         let error = refused.call().empty().await.unwrap_err();
         assert!(matches!(error, CallError::Token { error: TokenError::Misconfigured(_), .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn every_key_of_the_token_options_reaches_the_request() {
+    const ID: &str = "6d732f3e-c204-4fdd-8a27-3d4e5f607110";
+    let (_server, api, tokens) = start(json!({"AcquireTokenOptions": {
+        "Tenant": "contoso.example",
+        "Claims": r#"{"access_token":{"acrs":{"value":"c1"}}}"#,
+        "CorrelationId": ID,
+        "FmiPath": "a/b",
+        "ForceRefresh": "true",
+        "ExtraQueryParameters": {"slice": "x&y"},
+        "ExtraHeadersParameters": {"x-note": "s3cret note"},
+        "ExtraParameters": {
+            "EXTRA_BODY_PARAMETERS": {"attributes": r#"{"a":1}"#},
+            "IDWEB_CLIENT_ASSERTION_CLAIMS": r#"{"b":2}"#,
+        },
+        "PopPublicKey": "eyJraWQiOiJhYmMifQ",
+    }}))
+    .await;
+    api.as_app().call().empty().await.unwrap();
+    let request = asked(&tokens);
+    assert_eq!(request.tenant.unwrap().as_str(), "contoso.example");
+    assert_eq!(request.claims.unwrap().as_str(), r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
+    assert_eq!(request.correlation_id.unwrap().to_string(), ID);
+    assert_eq!(request.fmi_path.unwrap().as_str(), "a/b");
+    assert!(request.force_refresh && request.refused.is_none());
+    // As in .NET, those of query and body tell tokens apart, and headers do not.
+    assert_eq!(
+        request.parameters,
+        [
+            Parameter::shaping(Place::Query, "slice", "x&y"),
+            Parameter::passing(Place::Header, "x-note", "s3cret note"),
+            Parameter::shaping(Place::Body, "attributes", r#"{"a":1}"#),
+        ]
+    );
+    assert_eq!(request.client_claims.unwrap().as_str(), r#"{"b":2}"#);
+    assert_eq!(request.scheme, Scheme::Pop(PopKey::new("eyJraWQiOiJhYmMifQ").unwrap()));
 }
 
 #[tokio::test]
