@@ -53,7 +53,7 @@ impl Exchange {
             headers: parts.headers.clone(),
             form: if is_form { Form::parse(&body) } else { Form::default() },
             body,
-            origin,
+            origin: origin.below(parts.uri.path()),
             now,
             correlation_id,
             trace_id: Uuid::new_v4().to_string(),

@@ -11,6 +11,7 @@ use crate::directory::{App, Tenant, User};
 use crate::jwt;
 use crate::origin::{Origin, issuer_v1};
 use crate::session::random;
+use crate::user_flow::UserFlow;
 
 /// How a client proved itself; tokens say so in `azpacr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(crate) struct AccessToken<'a> {
 
 impl AccessToken<'_> {
     pub(crate) fn claims(&self, origin: &Origin, now: SystemTime) -> Map<String, Value> {
-        let v1 = self.resource.access_token_version == 1;
+        let v1 = self.resource.access_token_version == 1 && origin.user_flow().is_none();
         let mut claims = times(now, self.lifetime);
         put(&mut claims, "aud", self.audience(v1));
         put(&mut claims, "iss", if v1 { issuer_v1(&self.tenant.id) } else { origin.issuer(&self.tenant.id) });
@@ -95,6 +96,9 @@ impl AccessToken<'_> {
         }
         if let Some(blueprint) = self.blueprint {
             self.agent_claims(&mut claims, blueprint);
+        }
+        if let (Some(user_flow), Subject::User { user, .. }) = (origin.user_flow(), &self.subject) {
+            user_flow_claims(&mut claims, user_flow, user);
         }
         claims
     }
@@ -139,6 +143,9 @@ pub(crate) fn id_token_claims(
     put(&mut claims, "rh", format!("1.{}.", jwt::encode(random::<24>())));
     put(&mut claims, "ver", "2.0");
     user_claims(&mut claims, user, client, false);
+    if let Some(user_flow) = origin.user_flow() {
+        user_flow_claims(&mut claims, user_flow, user);
+    }
     if let Some(nonce) = nonce {
         put(&mut claims, "nonce", nonce);
     }
@@ -179,6 +186,17 @@ fn user_claims(claims: &mut Map<String, Value>, user: &User, audience: &App, v1:
     } else {
         put(claims, "preferred_username", user.upn.as_str());
     }
+}
+
+/// A user flow says how its user came in, calls its tokens 1.0, and leaves out what workforce tenants say, `tid` too.
+fn user_flow_claims(claims: &mut Map<String, Value>, user_flow: &UserFlow, user: &User) {
+    for name in ["aio", "azpacr", "preferred_username", "rh", "tid", "uti", "xms_ftd"] {
+        claims.remove(name);
+    }
+    put(claims, "emails", json!([user.upn]));
+    put(claims, "sub", user.object_id.as_str());
+    put(claims, "tfp", user_flow.policy.as_str());
+    put(claims, "ver", "1.0");
 }
 
 /// A user's `sub` differs from application to application.

@@ -36,6 +36,7 @@ mod tls;
 mod token;
 mod toml_error;
 mod traffic;
+mod user_flow;
 
 pub use clock::VirtualClock;
 pub use directory::{

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use crate::clock::unix;
 use crate::directory::{App, Directory};
@@ -10,6 +11,7 @@ use crate::emulator::Emulator;
 use crate::issue::{AccessToken, Proof, Subject};
 use crate::jwt;
 use crate::keys::{FOREIGN_KEY, SigningKey, WORKLOAD_KEY};
+use crate::origin::Origin;
 use crate::scope;
 
 /// Builds an access token; without a word it is a good one.
@@ -31,6 +33,7 @@ pub struct Mint<'e> {
     user: Option<String>,
     client: Option<String>,
     tenant: Option<String>,
+    authority: Option<String>,
     scopes: String,
     roles: Option<Vec<String>>,
     version: Option<u8>,
@@ -48,6 +51,7 @@ impl<'e> Mint<'e> {
             user: None,
             client: None,
             tenant: None,
+            authority: None,
             scopes: String::new(),
             roles: None,
             version: None,
@@ -80,6 +84,23 @@ impl<'e> Mint<'e> {
     /// The tenant; the user's home, or the first one, when not given.
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.tenant = Some(tenant.to_owned());
+        self
+    }
+
+    /// The authority that issues it, where that is not the emulator's own address: a tenant of External ID, a user
+    /// flow of Azure AD B2C, another host. Claims and issuer are those of its kind.
+    ///
+    /// ```
+    /// # use entra_emulator::{Emulator, ids};
+    /// # let emulator = Emulator::start_blocking()?;
+    /// let authority = format!("https://fabrikam.b2clogin.com/{}/B2C_1_susi", ids::TENANT);
+    /// let scope = format!("api://{}/access_as_user", ids::API);
+    /// let token = emulator.mint().user("alice").scopes(&scope).authority(&authority).build();
+    /// # assert_eq!(token.split('.').count(), 3);
+    /// # Ok::<(), entra_emulator::StartError>(())
+    /// ```
+    pub fn authority(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
         self
     }
 
@@ -195,7 +216,7 @@ impl<'e> Mint<'e> {
             capabilities: Vec::new(),
             lifetime: self.lifetime,
         };
-        let mut claims = token.claims(&self.emulator.origin(), self.emulator.clock().now());
+        let mut claims = token.claims(&self.origin()?, self.emulator.clock().now());
         for name in ["iat", "nbf", "exp"] {
             if let Some(at) = claims.get(name).and_then(Value::as_i64) {
                 claims.insert(name.to_owned(), json!(at + self.shift));
@@ -212,6 +233,12 @@ impl<'e> Mint<'e> {
         } else {
             jwt::sign(&key, &claims)
         })
+    }
+
+    fn origin(&self) -> Result<Origin, String> {
+        let Some(authority) = &self.authority else { return Ok(self.emulator.origin()) };
+        let url = Url::parse(authority).map_err(|error| format!("authority: {authority} ({error})"))?;
+        Ok(Origin::new(url.scheme(), url.authority()).below(url.path()))
     }
 
     fn acting_client<'d>(&self, directory: &'d Directory) -> Result<&'d App, String> {

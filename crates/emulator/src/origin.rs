@@ -6,16 +6,29 @@
 use http::HeaderMap;
 use http::header::HOST;
 
+use crate::user_flow::UserFlow;
+
 /// Scheme and host (with port) of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     base: String,
     asked: String,
+    user_flow: Option<UserFlow>,
 }
 
 impl Origin {
     pub(crate) fn new(scheme: &str, host: &str) -> Self {
-        Self { base: format!("{scheme}://{}", canonical(host)), asked: format!("{scheme}://{host}") }
+        Self {
+            base: format!("{scheme}://{}", canonical(host)),
+            asked: format!("{scheme}://{host}"),
+            user_flow: None,
+        }
+    }
+
+    /// The same, for a path that may name a user flow of B2C.
+    pub(crate) fn below(self, path: &str) -> Self {
+        let mut segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        Self { user_flow: UserFlow::take_out(&mut segments), ..self }
     }
 
     /// HTTP/2 carries the host in the request's authority, HTTP/1.1 in a header.
@@ -37,18 +50,32 @@ impl Origin {
         &self.asked
     }
 
+    /// The user flow through which whoever asks here comes.
+    pub(crate) fn user_flow(&self) -> Option<&UserFlow> {
+        self.user_flow.as_ref()
+    }
+
     pub(crate) fn host(&self) -> &str {
         self.base.split_once("://").map_or("", |(_, host)| host)
     }
 
     /// `https://localhost:4711/{tenant}`
     pub(crate) fn authority(&self, tenant: &str) -> String {
-        format!("{}/{tenant}", self.base)
+        match &self.user_flow {
+            Some(user_flow) => user_flow.authority(&self.base, tenant),
+            None => format!("{}/{tenant}", self.base),
+        }
     }
 
-    /// The issuer of v2 tokens.
+    /// The issuer of v2 tokens. External ID calls itself by the tenant's id, whatever name it was asked by.
     pub(crate) fn issuer(&self, tenant_id: &str) -> String {
-        format!("{}/{tenant_id}/v2.0", self.base)
+        if let Some(user_flow) = &self.user_flow {
+            return user_flow.issuer(&self.base, tenant_id);
+        }
+        match self.base.split_once("://").and_then(|(scheme, host)| Some((scheme, host.split_once('.')?.1))) {
+            Some((scheme, EXTERNAL_ID)) => format!("{scheme}://{tenant_id}.{EXTERNAL_ID}/{tenant_id}/v2.0"),
+            _ => format!("{}/{tenant_id}/v2.0", self.base),
+        }
     }
 }
 
@@ -63,6 +90,9 @@ fn canonical(host: &str) -> &str {
     let regional = host.ends_with(".login.microsoft.com") || host.ends_with(".login.microsoftonline.com");
     if regional || PUBLIC_CLOUD.contains(&host) { "login.microsoftonline.com" } else { host }
 }
+
+/// Tenants of External ID are hosts below this one.
+const EXTERNAL_ID: &str = "ciamlogin.com";
 
 pub(crate) const PUBLIC_CLOUD: [&str; 4] =
     ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
@@ -79,5 +109,17 @@ mod tests {
         );
         assert_eq!(Origin::new("http", "localhost:80").issuer("t"), "http://localhost:80/t/v2.0");
         assert_eq!(Origin::new("http", "localhost:80").host(), "localhost:80");
+    }
+
+    #[test]
+    fn external_id_and_user_flows_have_issuers_of_their_own() {
+        let issuer = |host: &str, path: &str| Origin::new("https", host).below(path).issuer("id");
+        assert_eq!(issuer("contoso.ciamlogin.com", "/contoso/"), "https://id.ciamlogin.com/id/v2.0");
+        assert_eq!(issuer("evilciamlogin.com", "/contoso/"), "https://evilciamlogin.com/id/v2.0");
+        assert_eq!(issuer("f.b2clogin.com", "/f/B2C_1_susi/v2.0"), "https://f.b2clogin.com/id/v2.0/");
+        assert_eq!(
+            issuer("f.b2clogin.com", "/tfp/f/B2C_1_susi"),
+            "https://f.b2clogin.com/tfp/id/b2c_1_susi/v2.0/"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::managed_identity::ManagedIdentityHost;
+use crate::user_flow::UserFlow;
 
 /// Where a request goes, with what the path says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +65,12 @@ impl Route {
         if let Some(host) = ManagedIdentityHost::of_path(trimmed) {
             return Self::ManagedIdentity { host };
         }
-        let segments: Vec<&str> = trimmed.split('/').collect();
-        let segments = below_tenant(segments);
+        let mut segments: Vec<&str> = trimmed.split('/').collect();
+        // The rest of the path is that of a workforce tenant, whatever kind of authority it belongs to. AD FS has
+        // `adfs` in the place of a tenant.
+        if UserFlow::take_out(&mut segments).is_none() && segments.first() == Some(&"dstsv2") {
+            segments.remove(0);
+        }
         let tenant = |t: &&str| (*t).to_owned();
         match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
@@ -125,17 +130,6 @@ impl Route {
             | Self::Pipeline
             | Self::Nowhere => None,
         }
-    }
-}
-
-/// The path as a workforce tenant has it, whatever kind of authority it belongs to: B2C adds its user
-/// flow (and `tfp`), dSTS a name in front. AD FS has `adfs` in the place of a tenant.
-fn below_tenant(segments: Vec<&str>) -> Vec<&str> {
-    match segments.as_slice() {
-        ["tfp", tenant, _policy, rest @ ..] => [&[*tenant], rest].concat(),
-        ["dstsv2", rest @ ..] => rest.to_vec(),
-        [tenant, policy, rest @ ..] if policy.starts_with("b2c_1") => [&[*tenant], rest].concat(),
-        _ => segments,
     }
 }
 

@@ -20,12 +20,16 @@ pub(crate) fn answer(asking: &Asking<'_>) -> Result<Value, Refusal> {
     let asked = scope::read(&written, asking.directory, tenant)?;
     let jws = user_assertion(asking, assertion)?;
     let object_id = jws.text("oid").unwrap_or_default();
-    let user = asking.directory.user(object_id).filter(|_| jws.text("tid") == Some(&tenant.id)).ok_or_else(
-        || {
-            Reason::UnknownUser
-                .because(format!("The user account does not exist in the {} directory.", tenant.id))
-        },
-    )?;
+    let issuer = asking.exchange.origin.issuer(&tenant.id);
+    let is_of_tenant = match jws.text("tid") {
+        Some(tid) => tid == tenant.id,
+        // User flows of B2C leave it out.
+        None => jws.text("iss") == Some(&issuer),
+    };
+    let user = asking.directory.user(object_id).filter(|_| is_of_tenant).ok_or_else(|| {
+        Reason::UnknownUser
+            .because(format!("The user account does not exist in the {} directory.", tenant.id))
+    })?;
     let contexts = jws.claims.get("acrs").and_then(Value::as_array).into_iter().flatten();
     let contexts = contexts.filter_map(|context| context.as_str().map(str::to_owned)).collect();
     SignedIn { tenant, user, contexts, nonce: None, since: asking.exchange.now }
