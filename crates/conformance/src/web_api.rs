@@ -99,8 +99,7 @@ pub(crate) async fn run(folder: Option<PathBuf>) -> Result<Tally> {
 
 /// What this version does not do, and says so at start-up.
 fn pending(name: &str, profile: &Profile) -> Option<String> {
-    let kinds = ["b2c", "ciam", "decrypt"];
-    if !kinds.iter().any(|kind| name.starts_with(kind)) {
+    if !name.starts_with("decrypt") {
         return None;
     }
     let fault = TokenValidator::from_section(&profile.section()).err()?;

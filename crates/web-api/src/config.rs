@@ -1,13 +1,14 @@
 //! Reads the section of an API (`AzureAd`), and tells everything that is wrong with it at once.
 
 use entra_abstractions::{
-    Authority, AuthorityKind, ClientId, Faults, Misconfigured, Section,
+    Authority, ClientId, Faults, Misconfigured, Section,
     section::{known, nearest},
 };
 
 use crate::{
     algorithm::Algorithm,
-    rules::{Audience, Rules, Tenancy},
+    issuer::{Issuers, Tenancy},
+    rules::{Audience, Rules},
 };
 
 /// What the configuration says, checked.
@@ -20,15 +21,18 @@ pub(crate) struct Config {
 
 impl Config {
     /// Nothing but what must be said; everything else as it is best.
-    pub(crate) fn new(authority: Authority, client: &ClientId) -> Self {
-        let rules = Rules {
-            audience: Audience::of_client(client),
-            tenancy: tenancy(&authority),
-            issuers: None,
-            checks_issuer: true,
-            is_open_to_acl: false,
-            maps_claims: true,
+    pub(crate) fn new(authority: Authority, client: &ClientId) -> Result<Self, Misconfigured> {
+        let tenancy = Tenancy::of(&authority)?;
+        Ok(Self::of(authority, tenancy, client))
+    }
+
+    fn of(authority: Authority, tenancy: Tenancy, client: &ClientId) -> Self {
+        let audience = match tenancy {
+            Tenancy::UserFlow(_) => Audience::Client(client.to_string()),
+            _ => Audience::of_client(client),
         };
+        let rules =
+            Rules { audience, issuers: Issuers::of(tenancy), is_open_to_acl: false, maps_claims: true };
         Self { authority, rules, algorithms: vec![Algorithm::Rs256] }
     }
 
@@ -52,12 +56,9 @@ impl Config {
         refuse_what_is_not_done(section, faults);
         let client = client_id(section, faults);
         let authority = Authority::from_section(section, faults);
-        if let Some(authority) = &authority
-            && authority.kind() != AuthorityKind::Aad
-        {
-            let what = format!("APIs of {} are not protected yet", authority.kind());
-            faults.add(Misconfigured::new(what).at(section.path()));
-        }
+        let tenancy = authority.as_ref().and_then(|authority| {
+            faults.take(Tenancy::of(authority).map_err(|fault| fault.at(section.path())))
+        });
         let validation = section.section("TokenValidationParameters");
         validation.check_keys(known::TOKEN_VALIDATION_PARAMETERS, faults);
         let issuers = texts(&validation, &["ValidIssuer", "ValidIssuers"], faults);
@@ -67,12 +68,12 @@ impl Config {
         let checks_issuer = validation.flag("ValidateIssuer", faults).unwrap_or(true);
         let is_open_to_acl = section.flag("AllowWebApiToBeAuthorizedByACL", faults).unwrap_or(false);
         let maps_claims = section.flag("MapInboundClaims", faults).unwrap_or(true);
-        let mut config = Self::new(authority?, &client?);
+        let mut config = Self::of(authority?, tenancy?, &client?);
         for audience in audiences {
             config.rules.audience.add(audience);
         }
-        config.rules.issuers = Some(issuers).filter(|issuers| !issuers.is_empty());
-        config.rules.checks_issuer = checks_issuer;
+        config.rules.issuers.listed = Some(issuers).filter(|issuers| !issuers.is_empty());
+        config.rules.issuers.are_checked = checks_issuer;
         config.rules.is_open_to_acl = is_open_to_acl;
         config.rules.maps_claims = maps_claims;
         config.algorithms = algorithms;
@@ -140,17 +141,6 @@ fn algorithms(validation: &Section, faults: &mut Faults) -> Vec<Algorithm> {
         })
     };
     names.iter().filter_map(|name| faults.take(read(name))).collect()
-}
-
-fn tenancy(authority: &Authority) -> Tenancy {
-    let tenant = authority.tenant().as_str();
-    if tenant.eq_ignore_ascii_case("organizations") {
-        Tenancy::Organizations
-    } else if tenant.eq_ignore_ascii_case("common") {
-        Tenancy::Everybody
-    } else {
-        Tenancy::Single
-    }
 }
 
 #[cfg(test)]

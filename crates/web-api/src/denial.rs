@@ -75,6 +75,8 @@ pub enum Flaw {
     Issuer,
     /// It was issued for a tenant that is not admitted, or does not say which.
     Tenant,
+    /// Its user came through another user flow of Azure AD B2C, or it does not say through which.
+    UserFlow,
     /// It is an ID token, which tells a client who signed in, and opens no API.
     IdToken,
     /// It grants neither a scope nor a role.
@@ -96,6 +98,7 @@ impl fmt::Display for Flaw {
             Self::Audience => "the audience is not this API",
             Self::Issuer => "the issuer is not trusted here",
             Self::Tenant => "the tenant is missing, or does not fit the issuer or this API",
+            Self::UserFlow => "the user flow (tfp) is missing, or another one than this API's",
             Self::IdToken => "this is an ID token, send an access token of this API",
             Self::NoPermission => "the token has neither scopes (scp) nor roles",
         })

@@ -12,6 +12,7 @@ mod extract;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
+mod issuer;
 mod json;
 mod keyring;
 mod keys;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use entra_abstractions::{ClientId, is_guid};
+use entra_abstractions::{ClientId, TenantId};
 
 use crate::{
     Flaw,
+    issuer::Issuers,
     json::{Item, Members},
     metadata::Metadata,
 };
@@ -14,10 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) audience: Audience,
-    pub(crate) tenancy: Tenancy,
-    /// Only tokens of these issuers, out of those that the authority has.
-    pub(crate) issuers: Option<Vec<String>>,
-    pub(crate) checks_issuer: bool,
+    pub(crate) issuers: Issuers,
     pub(crate) is_open_to_acl: bool,
     pub(crate) maps_claims: bool,
 }
@@ -27,6 +25,8 @@ pub(crate) struct Rules {
 pub(crate) enum Audience {
     /// The client id in v2.0 tokens, and behind `api://` in v1.0 ones.
     ByVersion { v2: String, v1: String },
+    /// The client id in all of them: user flows write `1.0` into tokens of version 2.0.
+    Client(String),
     /// One of these, whatever the version.
     OneOf(Vec<String>),
 }
@@ -40,27 +40,13 @@ impl Audience {
     pub(crate) fn add(&mut self, audience: String) {
         match self {
             Self::OneOf(known) => known.push(audience),
-            Self::ByVersion { .. } => *self = Self::OneOf(vec![audience]),
+            Self::ByVersion { .. } | Self::Client(_) => *self = Self::OneOf(vec![audience]),
         }
     }
 }
 
-/// Whose tokens an authority issues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tenancy {
-    /// One tenant's.
-    Single,
-    /// Every work or school tenant's, and not the tenant of personal accounts.
-    Organizations,
-    /// Everybody's.
-    Everybody,
-}
-
 /// Five minutes, as .NET.
 const SKEW: i64 = 300;
-
-/// The tenant of personal Microsoft accounts.
-const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// Where scopes and roles stand: Entra's names, and those that .NET maps them to.
 const SCOPES: [&str; 2] = ["scp", "http://schemas.microsoft.com/identity/claims/scope"];
@@ -81,8 +67,8 @@ impl Rules {
         key_issuer: Option<&str>,
         metadata: &Metadata,
         now: i64,
-    ) -> Result<Granted, Flaw> {
-        self.check_issuer(claims, key_issuer, metadata)?;
+    ) -> Result<(TenantId, Granted), Flaw> {
+        let tenant = self.issuers.check(claims, key_issuer, metadata)?;
         check_lifetime(claims, now)?;
         self.check_audience(claims)?;
         let is_odd = |name: &&str| claims.has(name) && claims.text(name).is_none();
@@ -97,7 +83,8 @@ impl Rules {
         if granted.is_nothing() && !self.is_open_to_acl {
             return Err(Flaw::NoPermission);
         }
-        Ok(granted)
+        self.issuers.check_user_flow(claims, granted.is_app)?;
+        Ok((tenant, granted))
     }
 
     fn check_audience(&self, claims: &Members<'_>) -> Result<(), Flaw> {
@@ -118,43 +105,13 @@ impl Rules {
     fn is_for_us(&self, audience: &str, claims: &Members<'_>) -> bool {
         match &self.audience {
             Audience::OneOf(known) => known.iter().any(|known| is_same_resource(known, audience)),
+            Audience::Client(client) => is_same_resource(client, audience),
             Audience::ByVersion { v2, v1 } => match claims.text("ver") {
                 Some("2.0") => is_same_resource(v2, audience),
                 Some("1.0") => is_same_resource(v1, audience),
                 _ => false,
             },
         }
-    }
-
-    fn check_issuer(
-        &self,
-        claims: &Members<'_>,
-        key_issuer: Option<&str>,
-        metadata: &Metadata,
-    ) -> Result<(), Flaw> {
-        let issuer = claims.text("iss").ok_or(Flaw::Issuer)?;
-        let tenant = claims.text("tid").filter(|tid| is_guid(tid)).ok_or(Flaw::Tenant)?;
-        // `TID` beside `tid`: another reader might take the other one.
-        if claims.has_another_spelling("tid") || !names_tenant(issuer, tenant) {
-            return Err(Flaw::Tenant);
-        }
-        if self.tenancy == Tenancy::Organizations && tenant.eq_ignore_ascii_case(CONSUMERS) {
-            return Err(Flaw::Tenant);
-        }
-        let expected = for_tenant(&metadata.issuer, tenant);
-        if key_issuer.is_some_and(|template| for_tenant(template, tenant) != expected) {
-            return Err(Flaw::KeyIssuer);
-        }
-        if !self.checks_issuer {
-            return Ok(());
-        }
-        let is_authority = issuer == expected
-            || metadata.issuer_v1.as_deref().is_some_and(|template| issuer == for_tenant(template, tenant));
-        let is_listed = self
-            .issuers
-            .as_ref()
-            .is_none_or(|issuers| issuers.iter().any(|template| issuer == for_tenant(template, tenant)));
-        if is_authority && is_listed { Ok(()) } else { Err(Flaw::Issuer) }
     }
 
     fn granted(&self, claims: &Members<'_>) -> Granted {
@@ -172,7 +129,11 @@ impl Rules {
         } else {
             (all(&["roles", ROLE]), Some(all(&[ROLE])))
         };
-        Granted { scopes, roles, identity_roles }
+        let is_app = match claims.text("idtyp") {
+            Some(kind) => kind.eq_ignore_ascii_case("app"),
+            None => scopes.trim().is_empty(),
+        };
+        Granted { scopes, roles, identity_roles, is_app }
     }
 }
 
@@ -184,6 +145,8 @@ pub(crate) struct Granted {
     pub(crate) roles: Vec<String>,
     /// Where claims are not mapped, .NET finds the roles of an identity under their long name only.
     pub(crate) identity_roles: Option<Vec<String>>,
+    /// Whether an application calls for itself.
+    pub(crate) is_app: bool,
 }
 
 impl Granted {
@@ -214,17 +177,6 @@ fn is_same_resource(known: &str, audience: &str) -> bool {
     known == audience
         || known.strip_suffix('/').is_some_and(|known| known == audience)
         || audience.strip_suffix('/').is_some_and(|audience| known == audience)
-}
-
-/// Whether the issuer's first path segment is the tenant, letter by letter.
-fn names_tenant(issuer: &str, tenant: &str) -> bool {
-    let path = issuer.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    path.is_some_and(|(_, path)| path.split('/').next() == Some(tenant))
-}
-
-fn for_tenant<'t>(template: &'t str, tenant: &str) -> Cow<'t, str> {
-    const PLACE: &str = "{tenantid}";
-    if template.contains(PLACE) { template.replace(PLACE, tenant).into() } else { template.into() }
 }
 
 #[cfg(test)]

@@ -27,7 +27,6 @@ struct Inner {
     object: Option<ObjectId>,
     client: Option<ClientId>,
     granted: Granted,
-    is_app: bool,
 }
 
 impl AuthenticatedUser {
@@ -41,17 +40,13 @@ impl AuthenticatedUser {
         let client = claims.text("azp").or_else(|| claims.text("appid"));
         let client = client.and_then(|client| ClientId::new(client).ok());
         let object = claims.text("oid").and_then(|oid| ObjectId::new(oid).ok());
-        let is_app = match claims.text("idtyp") {
-            Some(kind) => kind.eq_ignore_ascii_case("app"),
-            None => granted.scopes.trim().is_empty(),
-        };
         move |payload| {
             let claims = OnceLock::new();
-            Self(Arc::new(Inner { assertion, payload, claims, tenant, object, client, granted, is_app }))
+            Self(Arc::new(Inner { assertion, payload, claims, tenant, object, client, granted }))
         }
     }
 
-    /// The tenant of the caller (`tid`).
+    /// The tenant of the caller: `tid`, or the one in the issuer where Azure AD B2C leaves `tid` out.
     #[doc(alias = "GetTenantId")]
     pub fn tenant_id(&self) -> &TenantId {
         &self.0.tenant
@@ -93,7 +88,7 @@ impl AuthenticatedUser {
     /// Whether an application called for itself, without a user. Where `idtyp` does not say it, a
     /// token without delegated scopes is one.
     pub fn is_app_only(&self) -> bool {
-        self.0.is_app
+        self.0.granted.is_app
     }
 
     /// Whether the caller is the user account of an agent (`xms_sub_fct` holds 13).
@@ -145,7 +140,7 @@ impl fmt::Debug for AuthenticatedUser {
             .field("tenant", &self.0.tenant)
             .field("object", &self.0.object)
             .field("client", &self.0.client)
-            .field("is_app_only", &self.0.is_app)
+            .field("is_app_only", &self.0.granted.is_app)
             .finish_non_exhaustive()
     }
 }

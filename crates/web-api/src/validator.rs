@@ -9,7 +9,7 @@ use std::{
 };
 
 use entra_abstractions::{
-    Authority, ClientId, Clock, Misconfigured, Section, TenantId, UserAssertion, section::nearest,
+    Authority, ClientId, Clock, Misconfigured, Section, UserAssertion, section::nearest,
 };
 
 use crate::{
@@ -86,7 +86,7 @@ impl TokenValidator {
     /// # Ok::<(), entra_abstractions::Misconfigured>(())
     /// ```
     pub fn for_client(authority: Authority, client: &ClientId) -> TokenValidatorBuilder {
-        TokenValidatorBuilder::new(Ok(Config::new(authority, client)))
+        TokenValidatorBuilder::new(Config::new(authority, client))
     }
 
     /// Validates a token, without the `Bearer` before it.
@@ -178,8 +178,7 @@ impl TokenValidator {
         let key = metadata.keys.verify(token, header)?;
         let payload = token.payload()?;
         let claims = Members::read(&payload).ok_or(NOT_JSON)?;
-        let granted = self.0.rules.check(&claims, key.issuer.as_deref(), metadata, seconds(now))?;
-        let tenant = claims.text("tid").and_then(|tid| TenantId::new(tid).ok()).ok_or(Flaw::Tenant)?;
+        let (tenant, granted) = self.0.rules.check(&claims, key.issuer.as_deref(), metadata, seconds(now))?;
         let assertion =
             UserAssertion::new(token.text).ok().ok_or(Flaw::Malformed("the token holds white space"))?;
         let user = AuthenticatedUser::new(assertion, &claims, tenant, granted);

@@ -1,5 +1,6 @@
 //! What a recorded request is like: the words that `deviations.toml` may use.
 
+use entra_abstractions::{Authority, Faults};
 use serde_json::Value;
 
 use super::{
@@ -28,8 +29,8 @@ const WORDS: &[Word] = &[
         s.profile.text("Instance").is_none() && s.profile.text("Authority").is_none()
     }),
     ("the instance is not https", |s| s.profile.text("Instance").is_some_and(|url| url.starts_with("http:"))),
-    ("the instance is one of B2C", |s| {
-        s.profile.text("Instance").is_some_and(|url| url.contains(".b2clogin.com"))
+    ("a user flow is named, and no domain", |s| {
+        s.user_flow().is_some() && s.profile.text("Domain").is_none()
     }),
     ("authority and tenant disagree", authority_disagrees),
     ("the scopes of the configuration are required, and empty", |s| {
@@ -85,7 +86,7 @@ const WORDS: &[Word] = &[
     ("it can be read in two ways", |s| s.token().is_some_and(|token| token.is_ambiguous)),
     // The claims.
     ("there is no tenant, or one that is no GUID", |s| {
-        s.token().is_some_and(|token| !token.claim("tid").is_some_and(is_guid))
+        s.token().is_some_and(|token| !s.tenant_of(token).is_some_and(is_guid))
     }),
     ("the tenant is written in two spellings", |s| {
         s.token().is_some_and(|token| {
@@ -93,7 +94,25 @@ const WORDS: &[Word] = &[
         })
     }),
     ("the issuer does not name the tenant", |s| {
-        s.token().is_some_and(|token| !names(token.claim("iss").unwrap_or_default(), token.claim("tid")))
+        s.token().is_some_and(|token| {
+            let issuer = token.claim("iss").unwrap_or_default();
+            !names(&issuer.replacen("/tfp/", "/", 1), s.tenant_of(token))
+        })
+    }),
+    ("the user flow is another", |s| {
+        s.user_flow().zip(s.token()).is_some_and(|(own, token)| {
+            token.claims.get("tfp").is_some_and(|flow| !flow.as_str().is_some_and(|flow| is_same(flow, own)))
+        })
+    }),
+    ("a user came through no user flow", |s| {
+        s.user_flow().zip(s.token()).is_some_and(|(own, token)| {
+            let names = |claim: &str| token.claim(claim).is_some_and(|flow| is_same(flow, own));
+            let is_in_issuer = token.claim("iss").is_some_and(|issuer| issuer.contains("/tfp/"));
+            token.claims.contains_key("scp")
+                && !token.claims.contains_key("tfp")
+                && !is_in_issuer
+                && !names("acr")
+        })
     }),
     ("the tenant is the consumers', at organizations", |s| {
         s.profile.text("TenantId") == Some("organizations")
@@ -158,6 +177,18 @@ impl<'a> Situation<'a> {
         self.token.as_ref()
     }
 
+    fn user_flow(&self) -> Option<&str> {
+        self.profile.text("SignUpSignInPolicyId")
+    }
+
+    /// The tenant that a token names; one of a user flow may do so in its issuer alone.
+    fn tenant_of<'t>(&self, token: &'t Token) -> Option<&'t str> {
+        let is_in_issuer = self.user_flow().is_some() && !token.claims.contains_key("tid");
+        token.claim(if is_in_issuer { "iss" } else { "tid" }).and_then(|text| {
+            if is_in_issuer { text.split('/').nth(3).filter(|tenant| is_guid(tenant)) } else { Some(text) }
+        })
+    }
+
     fn has_header(&self, name: &str) -> bool {
         self.token().is_some_and(|token| token.header.contains_key(name))
     }
@@ -184,18 +215,10 @@ impl<'a> Situation<'a> {
 
 /// The keys that the authority of a profile publishes for version 2.0.
 fn keys<'a>(profile: &Profile, documents: &'a Documents) -> impl Iterator<Item = &'a Value> {
-    let authority = match profile.text("Authority") {
-        Some(authority) => {
-            authority.split('?').next().unwrap_or_default().trim_end_matches("/v2.0").to_owned()
-        }
-        None => format!(
-            "{}/{}",
-            profile.text("Instance").unwrap_or_default().trim_end_matches('/'),
-            profile.text("TenantId").unwrap_or_default()
-        ),
-    };
-    let set = documents
-        .get(&format!("{authority}/v2.0/.well-known/openid-configuration"))
+    let authority = Authority::from_section(&profile.section(), &mut Faults::default());
+    let document = authority.map(|authority| authority.metadata_endpoint(authority.tenant()));
+    let set = document
+        .and_then(|document| documents.get(document.as_str()))
         .and_then(|document| documents.get(document.get("jwks_uri")?.as_str()?));
     set.and_then(|set| set.get("keys")?.as_array()).into_iter().flatten()
 }
@@ -215,6 +238,10 @@ fn is_short(key: &Value) -> bool {
 
 fn is_other_than_text(member: Option<&Value>) -> bool {
     member.is_some_and(|member| !member.is_string())
+}
+
+fn is_same(user_flow: &str, own: &str) -> bool {
+    user_flow.eq_ignore_ascii_case(own)
 }
 
 fn is_guid(text: &str) -> bool {

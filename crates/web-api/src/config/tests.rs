@@ -68,15 +68,31 @@ fn what_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_is_not_done_is_refused_by_name() {
-    check(with(&json!({"SignUpSignInPolicyId": "b2c_1_susi"})), &["AzureAd: APIs of Azure AD B2C are not"]);
     check(
-        with(&json!({"Instance": "https://contoso.ciamlogin.com/"})),
-        &["AzureAd: APIs of Entra External ID are not"],
+        with(&json!({"Instance": "https://fs.contoso.example/adfs"})),
+        &["AzureAd: APIs of AD FS are not protected yet"],
     );
     check(
         with(&json!({"TokenDecryptionCertificates": [{"SourceType": "Path"}]})),
         &["AzureAd.TokenDecryptionCertificates: encrypted tokens are not supported"],
     );
+}
+
+#[test]
+fn b2c_and_external_id() {
+    let b2c = json!({"Instance": "https://fabrikam.b2clogin.com", "SignUpSignInPolicyId": "b2c_1_susi",
+        "ClientId": "00001111-aaaa-2222-bbbb-3333cccc4444"});
+    check(b2c.clone(), &["AzureAd.Domain: missing"]);
+    let mut whole = b2c;
+    whole["Domain"] = json!("fabrikam.onmicrosoft.com");
+    let config = Config::read(&Section::new("AzureAd", whole)).unwrap();
+    assert_eq!(config.rules.issuers.tenancy, Tenancy::UserFlow("b2c_1_susi".into()));
+    assert!(matches!(config.rules.audience, Audience::Client(_)));
+    check(
+        with(&json!({"Instance": "https://contoso.ciamlogin.com/"})),
+        &["AzureAd: an authority of Entra External ID has one tenant"],
+    );
+    check(with(&json!({"Instance": "https://contoso.ciamlogin.com/", "TenantId": null})), &[]);
 }
 
 #[test]

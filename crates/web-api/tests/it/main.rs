@@ -1,6 +1,8 @@
 //! The validator over HTTP: keys as an authority serves them, requests as callers send them.
 
 #[cfg(test)]
+mod authorities;
+#[cfg(test)]
 mod entra;
 #[cfg(test)]
 mod judge;
