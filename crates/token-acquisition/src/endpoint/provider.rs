@@ -1,11 +1,15 @@
 //! Asks an OpenID provider for its token endpoint (OpenID Connect Discovery 1.0, RFC 8414).
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use entra_abstractions::{Exchange, TokenError, Unavailable, is_safe, is_this_machine};
 use http::header;
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::{sync::OnceCell, time::timeout};
 use url::Url;
 
 use super::issuer::speaks_for;
@@ -15,9 +19,12 @@ use crate::http::read_capped;
 /// again.
 #[derive(Debug, Default)]
 pub(super) struct Provider {
-    /// Held while it is asked, so that callers who come together ask once.
-    known: Mutex<HashMap<Url, Url>>,
+    /// Callers who come together for a document ask once, and share what comes of it; another
+    /// document is another matter.
+    asked: Mutex<HashMap<Url, Arc<Asked>>>,
 }
+
+type Asked = OnceCell<Result<Url, TokenError>>;
 
 /// The metadata of an authorization server, as far as they are used.
 #[derive(Deserialize)]
@@ -31,27 +38,54 @@ const LARGEST_DOCUMENT: usize = 256 * 1024;
 /// One for each tenant that requests name; more are somebody's play.
 const MOST: usize = 1_000;
 
+/// A question on the way to a token: it must leave time for the token.
+const BUDGET: Duration = Duration::from_secs(10);
+
 impl Provider {
     pub(super) async fn token_endpoint(
         &self,
         document: &Url,
         client: &reqwest::Client,
     ) -> Result<Url, TokenError> {
-        let mut known = self.known.lock().await;
-        if let Some(endpoint) = known.get(document) {
-            return Ok(endpoint.clone());
+        let asked = self.asked(document);
+        let told = asked
+            .get_or_init(|| async {
+                let late = || {
+                    let exchange = Exchange::new(NAME, document.host_str().unwrap_or_default());
+                    Err(Unavailable::new(exchange, "no metadata in time").into())
+                };
+                timeout(BUDGET, discover(document, client)).await.unwrap_or_else(|_elapsed| late())
+            })
+            .await
+            .clone();
+        if told.is_err() {
+            self.forget(document, &asked);
         }
-        let endpoint = discover(document, client).await?;
-        if known.len() >= MOST {
-            known.clear();
+        told
+    }
+
+    fn asked(&self, document: &Url) -> Arc<Asked> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() >= MOST && !asked.contains_key(document) {
+            asked.clear();
         }
-        known.insert(document.clone(), endpoint.clone());
-        Ok(endpoint)
+        Arc::clone(asked.entry(document.clone()).or_default())
+    }
+
+    fn forget(&self, document: &Url, failed: &Arc<Asked>) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody who came later may ask again already.
+        if asked.get(document).is_some_and(|known| Arc::ptr_eq(known, failed)) {
+            asked.remove(document);
+        }
     }
 }
 
+/// What the question is called where grants are named.
+const NAME: &str = "discovery";
+
 async fn discover(document: &Url, client: &reqwest::Client) -> Result<Url, TokenError> {
-    let exchange = || Exchange::new("discovery", document.host_str().unwrap_or_default());
+    let exchange = || Exchange::new(NAME, document.host_str().unwrap_or_default());
     let failed = |what: &str| TokenError::from(Unavailable::new(exchange().with_status(200), what));
     let broken = |error: reqwest::Error| {
         TokenError::from(Unavailable::new(exchange(), "no connection").with_source(error.without_url()))
@@ -77,3 +111,6 @@ async fn discover(document: &Url, client: &reqwest::Client) -> Result<Url, Token
         _ => Err(failed("a token endpoint that is not an https URL")),
     }
 }
+
+#[cfg(test)]
+mod tests;
