@@ -231,6 +231,11 @@ async fn post(
     let mut attempts = Attempts::new(engine.credentials(), &context, engine.now());
     let proof = attempts.first().await?;
 
+    if matches!(engine.application().authority().kind(), AuthorityKind::Adfs | AuthorityKind::Oidc) {
+        // Entra's own word; who signed in is told by the id token elsewhere.
+        // Unlike .NET: it sends it to every server, and leaves it to each to pass it over.
+        form.remove("client_info");
+    }
     form.set("client_id", identity.client.as_str());
     if let Some(claims) = Claims::with_capabilities(plan.claims.as_ref(), engine.application().capabilities())
     {

@@ -26,6 +26,10 @@ impl Form {
         }
     }
 
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.fields.retain(|(known, _)| known != name);
+    }
+
     /// Whether a word, or a part of it that has so many characters, stands in any value, or such a
     /// part of a value in the word; in whatever case.
     pub(super) fn has_to_do_with(&self, word: &str, shortest: usize) -> bool {
