@@ -19,10 +19,9 @@ use crate::{
     endpoint::Endpoints,
     fetch::{Purpose, fetch},
     flight::{Boarded, Destination, Flights},
-    grant::Grant,
     handle::TokenHandle,
     managed_identity::Platform,
-    plan::{Plan, key_of},
+    plan::{Plan, check_tenant, key_of},
     refresh::RefreshTokens,
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
@@ -285,7 +284,9 @@ impl TokenAcquirer {
     }
 
     pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
-        Plan::new(key_of(&self.0.identity, request)?, request)
+        let plan = Plan::new(key_of(&self.0.identity, request)?, request)?;
+        check_tenant(self.application().authority(), &plan, request)?;
+        Ok(plan)
     }
 
     /// The flight that is in the air for this request.
@@ -319,7 +320,8 @@ impl TokenAcquirer {
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let (grant, id) = (plan.grant.name(), plan.correlation_id);
         let key = plan.key.clone();
-        let host = self.host_asked(&plan.grant).to_owned();
+        // What is wrong with it, the fetch will say.
+        let host = self.host_asked(&plan).unwrap_or_default();
         let span = telemetry::acquiring(&key.as_ref(), grant, &host, id, purpose == Purpose::Refresh);
         let flight = async move {
             let shared = Arc::clone(&self.0.shared);
@@ -343,14 +345,6 @@ impl TokenAcquirer {
             result
         };
         flight.instrument(span)
-    }
-
-    /// Who is asked, as far as it is known before.
-    fn host_asked(&self, grant: &Grant) -> &str {
-        match grant {
-            Grant::ManagedIdentity(_) => "managed identity",
-            _ => self.application().authority_host(),
-        }
     }
 
     /// Starts a flight that nobody need wait for. Without a runtime there is nothing to start it on;

@@ -176,6 +176,11 @@ impl TokenAcquirerBuilder {
         self
     }
 
+    pub(crate) fn meters(mut self, meters: Meters) -> Self {
+        self.meters = meters;
+        self
+    }
+
     /// Counts and measures by this meter, of the program's own provider; nothing is counted where
     /// none is given. What there is stands in [observability.md].
     ///

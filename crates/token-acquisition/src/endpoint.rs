@@ -84,6 +84,18 @@ impl Endpoints {
         Ok(global)
     }
 
+    /// The host of that endpoint, as far as it is known without asking: else the authority's own.
+    pub(crate) fn known_host(&self, application: &Application, wanted: Wanted<'_>) -> String {
+        let authority = application.authority();
+        let known = match authority.token_endpoint(wanted.tenant) {
+            None => self.provider.known(&authority.metadata_endpoint(wanted.tenant)),
+            Some(global) if wanted.for_app => self.region.known(authority, &global),
+            Some(_) => None,
+        };
+        let known = known.as_ref().and_then(Url::host_str);
+        known.unwrap_or(application.authority_host()).to_owned()
+    }
+
     async fn discovered(
         &self,
         authority: &Authority,

@@ -11,6 +11,7 @@ use crate::{
     cache::{Age, AnsweredBy, Entry, KeyDigest, Reason, Statistics},
     credential::CredentialReport,
     grant::Grant,
+    managed_identity,
     plan::Plan,
     telemetry,
 };
@@ -43,7 +44,8 @@ pub struct Explanation {
     pub tenant: Option<TenantId>,
     /// What for.
     pub scopes: Scopes,
-    /// The host that would be asked.
+    /// The host that would be asked, as far as that is known: the regional one only once the region
+    /// is. For a managed identity, the one that has its tokens.
     pub host: String,
     /// The token that is cached, if one is.
     pub cached: Option<CachedToken>,
@@ -161,6 +163,15 @@ impl Explanation {
         self.differs_in = telemetry::differs_in(cache, plan, reason);
         self.grant = Some(plan.grant.name());
         self.tenant = Some(plan.tenant.clone());
+        match engine.host_asked(plan) {
+            Ok(host) => self.host = host,
+            Err(fault) => self.refused = Some(fault),
+        }
+        if matches!(plan.grant, Grant::ManagedIdentity(_)) {
+            // The host knows whose tenant it is in, and needs no proof.
+            self.tenant = None;
+            self.credentials.clear();
+        }
         self.cached = cache.look(&key, |entry| entry.map(|entry| CachedToken::of(entry, now)));
         let told_to_wait = cache.paused(&plan.key).map(|error| {
             let left = error.exchange().and_then(Exchange::retry_after).unwrap_or_default();
@@ -177,6 +188,7 @@ impl Explanation {
         let cannot_ask = self.pause.is_some() || must_sign_in;
         let may_try = self.cached.as_ref().is_some_and(|cached| cached.next_try_in.is_zero());
         self.answered_by = match reason {
+            _ if self.refused.is_some() => None,
             Reason::Fresh | Reason::Aging => Some(AnsweredBy::Memory),
             _ if self.is_in_flight => Some(AnsweredBy::Flight),
             Reason::Last if cannot_ask || !may_try => Some(AnsweredBy::Memory),
@@ -210,6 +222,9 @@ impl Explanation {
         match (&self.answered_by, &self.refused) {
             (Some(AnsweredBy::Memory), _) => write!(f, "from memory: {because}"),
             (Some(AnsweredBy::Flight), _) => write!(f, "from a flight that is in the air: {because}"),
+            (Some(AnsweredBy::Entra), _) if self.grant == Some(managed_identity::NAME) => {
+                write!(f, "from the host: {because}")
+            }
             (Some(AnsweredBy::Entra), _) => write!(f, "from Entra: {because}"),
             (None, Some(fault)) => write!(f, "from nowhere: {fault}"),
             (None, None) if self.pause.is_some() => {
@@ -228,10 +243,15 @@ impl Explanation {
         if let Some(part) = self.differs_in {
             line(f, "hint", &format_args!("a token is cached that differs in its {part} alone"))?;
         }
-        let tenant = self.tenant.as_ref().map_or("", TenantId::as_str);
         let grant = self.grant.unwrap_or("no grant");
         line(f, "asks for", &self.scopes)?;
-        line(f, "by", &format_args!("{grant} at {}, tenant {tenant}, as client {}", self.host, self.client))?;
+        match &self.tenant {
+            _ if grant == managed_identity::NAME => line(f, "by", &format_args!("{grant} at {}", self.host)),
+            tenant => {
+                let (tenant, client) = (tenant.as_ref().map_or("", TenantId::as_str), &self.client);
+                line(f, "by", &format_args!("{grant} at {}, tenant {tenant}, as client {client}", self.host))
+            }
+        }?;
         if let Some(CachedToken { age, left, next_try_in, failures }) = &self.cached {
             let (left, next) = (left.as_secs(), next_try_in.as_secs());
             line(f, "token", &format_args!("{age}, {left} s left; the next is asked for in {next} s"))?;

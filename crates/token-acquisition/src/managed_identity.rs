@@ -20,7 +20,10 @@ mod retry;
 mod service_fabric;
 mod source;
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use entra_abstractions::{
     AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Place, Scheme, Subject, TokenError, TokenHash,
@@ -30,6 +33,7 @@ use entra_abstractions::{
 use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Statistics},
+    explain::Explanation,
     plan::Plan,
     telemetry,
     wire::Granted,
@@ -98,6 +102,27 @@ impl ManagedIdentity {
         self.tokens.settled().await;
     }
 
+    /// What would be done for a request, and why: from where its token would come, how old what is
+    /// cached is, and what stands in the way. A look: the host is not asked.
+    ///
+    /// ```
+    /// use entra_abstractions::{Environment, Scopes, TokenRequest};
+    /// use entra_token_acquisition::{ManagedIdentity, Reason};
+    ///
+    /// let identity = ManagedIdentity::system().environment(Environment::empty()).build()?;
+    /// let request = TokenRequest::as_app(Scopes::try_from("https://vault.azure.net/.default")?);
+    /// let explanation = identity.explain(&request);
+    /// assert_eq!(explanation.reason, Some(Reason::Unseen));
+    /// assert_eq!(explanation.host, "169.254.169.254");
+    /// # Ok::<(), entra_abstractions::Misconfigured>(())
+    /// ```
+    pub fn explain(&self, request: &TokenRequest) -> Explanation {
+        match refusal(request) {
+            None => self.tokens.explain(request),
+            Some(fault) => self.tokens.explain(&request.clone().refuse(fault)),
+        }
+    }
+
     /// What the cache holds.
     pub fn cache_statistics(&self) -> Statistics {
         self.tokens.cache_statistics()
@@ -106,18 +131,22 @@ impl ManagedIdentity {
 
 impl AcquireToken for ManagedIdentity {
     fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
-        match &request.subject {
-            Subject::App | Subject::ManagedIdentity(_) => self.tokens.acquire(request),
-            Subject::User(_) => refused("a managed identity has no users"),
-            Subject::Agent(..) => refused("a managed identity has no agents"),
+        match refusal(request) {
+            None => self.tokens.acquire(request),
+            Some(fault) => Acquiring::ready(Err(fault.into())),
         }
     }
 }
 
-fn refused(what: &str) -> Acquiring<'static> {
-    let fault = Misconfigured::new(what)
-        .hint("acquire tokens as an application; it may prove itself by the managed identity");
-    Acquiring::ready(Err(fault.into()))
+/// Why it cannot answer for this subject.
+fn refusal(request: &TokenRequest) -> Option<Misconfigured> {
+    let what = match &request.subject {
+        Subject::App | Subject::ManagedIdentity(_) => return None,
+        Subject::User(_) => "a managed identity has no users",
+        Subject::Agent(..) => "a managed identity has no agents",
+    };
+    let hint = "acquire tokens as an application; it may prove itself by the managed identity";
+    Some(Misconfigured::new(what).hint(hint))
 }
 
 impl fmt::Debug for ManagedIdentity {
@@ -191,5 +220,39 @@ pub(crate) async fn grant(
         revoked,
         correlation_id: plan.correlation_id,
     };
-    telemetry::timed(engine.metrics(), NAME, "managed identity", engine.platform().token(&ask)).await
+    let fingerprint = fingerprint(&ask);
+    if let Some((left, error)) = engine.cache().refused_of_late(&plan.key, fingerprint) {
+        telemetry::paused(&plan.key.as_ref(), left);
+        return Err(error);
+    }
+    let host = engine.platform().host(&ask).unwrap_or_default();
+    let result = telemetry::timed(engine.metrics(), NAME, &host, engine.platform().token(&ask)).await;
+    if let Err(error) = &result {
+        engine.cache().refused(&plan.key, fingerprint, error);
+    }
+    result
+}
+
+/// The host that would be asked, where the environment describes one that can be.
+pub(crate) fn host(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    id: &ManagedIdentityId,
+) -> Result<String, Misconfigured> {
+    engine.platform().host(&Ask {
+        id,
+        scopes: &plan.scopes,
+        parameters: &plan.parameters,
+        capabilities: &[],
+        revoked: None,
+        correlation_id: plan.correlation_id,
+    })
+}
+
+/// What tells a request from others that are made for the same key.
+fn fingerprint(ask: &Ask<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    ask.revoked.hash(&mut hasher);
+    ask.parameters.hash(&mut hasher);
+    hasher.finish()
 }

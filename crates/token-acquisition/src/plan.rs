@@ -5,8 +5,8 @@ mod parameters;
 use std::sync::Arc;
 
 use entra_abstractions::{
-    AgentSubject, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Scheme, Scopes, Subject,
-    TenantId, TokenHash, TokenRequest, User,
+    AgentSubject, Authority, Claims, CorrelationId, Misconfigured, OnBehalfOf, Parameter, Scheme, Scopes,
+    Subject, TenantId, TokenHash, TokenRequest, User,
 };
 
 use crate::{
@@ -171,6 +171,28 @@ impl Plan {
     /// Whether what is cached must not answer.
     pub(crate) fn is_write_only(&self) -> bool {
         self.force_refresh || self.claims.is_some() || self.replaces.is_some()
+    }
+}
+
+/// Refuses a tenant that the authority cannot be asked for: its token would be that of the configured
+/// one, kept under the wrong name.
+///
+/// # Errors
+/// [`Misconfigured`] saying what kind of authority has no tenants to choose from.
+pub(crate) fn check_tenant(
+    authority: &Authority,
+    plan: &Plan,
+    request: &TokenRequest,
+) -> Result<(), Misconfigured> {
+    // A host is not asked for a tenant.
+    let is_host = matches!(plan.grant, Grant::ManagedIdentity(_));
+    match &request.tenant {
+        Some(named) if !authority.has_tenants() && !is_host && named != authority.tenant() => Err(
+            Misconfigured::new(format!("{} has no other tenant to ask for \"{named}\"", authority.kind()))
+                .at("the tenant of the request")
+                .hint("remove it, or ask an application of that tenant"),
+        ),
+        _ => Ok(()),
     }
 }
 

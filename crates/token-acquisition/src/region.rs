@@ -77,6 +77,15 @@ impl Region {
             Self::Detected(detector) => regional(authority, endpoint, &detector.region().await?),
         }
     }
+
+    /// The regional form of an endpoint, as far as the region is known without asking.
+    pub(crate) fn known(&self, authority: &Authority, endpoint: &Url) -> Option<Url> {
+        match self {
+            Self::Global => None,
+            Self::Named(region) => regional(authority, endpoint, region),
+            Self::Detected(detector) => regional(authority, endpoint, &detector.known()?),
+        }
+    }
 }
 
 /// A region becomes a label of a host name, so nothing else is let in.

@@ -4,7 +4,7 @@
 use std::sync::Weak;
 use std::{sync::Arc, time::SystemTime};
 
-use entra_abstractions::TokenError;
+use entra_abstractions::{Misconfigured, TokenError};
 use url::Url;
 
 use super::{TokenAcquirer, destination};
@@ -15,7 +15,7 @@ use crate::{
     credential::CredentialChain,
     endpoint::Wanted,
     grant::Grant,
-    managed_identity::Platform,
+    managed_identity::{self, Platform},
     plan::Plan,
     refresh::RefreshTokens,
     session::Sessions,
@@ -81,11 +81,25 @@ impl TokenAcquirer {
 
     pub(crate) async fn token_endpoint(&self, plan: &Plan) -> Result<Url, TokenError> {
         let shared = &self.0.shared;
-        let wanted = Wanted {
-            tenant: &plan.tenant,
-            for_app: matches!(plan.grant, Grant::ClientCredentials),
-            correlation_id: plan.correlation_id,
-        };
-        shared.endpoints.token(&shared.application, wanted, shared.wire.client()).await
+        shared.endpoints.token(&shared.application, wanted(plan), shared.wire.client()).await
+    }
+
+    /// Which host is asked for this plan's token, as far as that is known before.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] where this is no host that can be asked for a managed identity.
+    pub(crate) fn host_asked(&self, plan: &Plan) -> Result<String, Misconfigured> {
+        match &plan.grant {
+            Grant::ManagedIdentity(id) => managed_identity::host(self, plan, id),
+            _ => Ok(self.0.shared.endpoints.known_host(self.application(), wanted(plan))),
+        }
+    }
+}
+
+fn wanted(plan: &Plan) -> Wanted<'_> {
+    Wanted {
+        tenant: &plan.tenant,
+        for_app: matches!(plan.grant, Grant::ClientCredentials),
+        correlation_id: plan.correlation_id,
     }
 }

@@ -64,6 +64,12 @@ impl Provider {
         told
     }
 
+    /// What was said before.
+    pub(super) fn known(&self, document: &Url) -> Option<Url> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(document)?.get()?.as_ref().ok().cloned()
+    }
+
     fn asked(&self, document: &Url) -> Arc<Asked> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.len() >= MOST && !asked.contains_key(document) {

@@ -9,6 +9,7 @@ use super::ManagedIdentity;
 use crate::{
     acquirer::TokenAcquirer,
     application::{Application, ApplicationBuilder},
+    telemetry::Meters,
 };
 
 /// Builds a [`ManagedIdentity`]. Every setting has a default that is right for production.
@@ -21,6 +22,7 @@ pub struct ManagedIdentityBuilder {
     environment: Option<Environment>,
     retry_delay: Duration,
     arc_keys: Option<PathBuf>,
+    meters: Meters,
 }
 
 impl ManagedIdentityBuilder {
@@ -35,6 +37,7 @@ impl ManagedIdentityBuilder {
             environment: None,
             retry_delay: Duration::from_secs(1),
             arc_keys: None,
+            meters: None,
         }
     }
 
@@ -79,6 +82,17 @@ impl ManagedIdentityBuilder {
         self
     }
 
+    /// Counts and measures by this meter; see [`TokenAcquirerBuilder::meter`]. Its client is called
+    /// `managed_identity`.
+    ///
+    /// [`TokenAcquirerBuilder::meter`]: crate::TokenAcquirerBuilder::meter
+    #[cfg(feature = "opentelemetry")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+    pub fn meter(mut self, meter: &opentelemetry::metrics::Meter) -> Self {
+        self.meters = Some(meter.clone());
+        self
+    }
+
     /// Builds the acquirer.
     ///
     /// # Errors
@@ -91,6 +105,7 @@ impl ManagedIdentityBuilder {
             .environment(self.environment.unwrap_or_else(Environment::of_process))
             .retry_delay(self.retry_delay)
             .in_place_of_application(self.id.clone(), self.arc_keys)
+            .meters(self.meters)
             .build()?;
         Ok(ManagedIdentity { id: self.id, tokens })
     }

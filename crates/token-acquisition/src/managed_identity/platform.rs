@@ -88,6 +88,18 @@ impl Platform {
         }
     }
 
+    /// Which host would be asked.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] where the environment describes none, or none that can be asked for this.
+    pub(crate) fn host(&self, ask: &Ask<'_>) -> Result<String, Misconfigured> {
+        let request = match self.way.get() {
+            Some(way) => way.source.request(ask),
+            None => Source::of(&self.environment, self.arc_keys.as_deref())?.request(ask),
+        }?;
+        Ok(request.url.host_str().unwrap_or_default().to_owned())
+    }
+
     /// The source does not change while the process runs, so it is looked for once. What is wrong is
     /// not kept.
     fn way(&self) -> Result<&Way, Misconfigured> {

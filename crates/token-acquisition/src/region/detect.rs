@@ -74,6 +74,14 @@ impl Detector {
         })
     }
 
+    /// The region, where it was found before.
+    pub(super) fn known(&self) -> Option<Arc<str>> {
+        match &*self.found.try_lock().ok()? {
+            Some(Found::Region(region)) => Some(Arc::clone(region)),
+            _ => None,
+        }
+    }
+
     /// The region, where it can be had.
     pub(super) async fn region(&self) -> Option<Arc<str>> {
         let mut found = self.found.lock().await;

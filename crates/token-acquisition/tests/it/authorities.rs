@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_abstractions::{AcquireToken, Cloud, Environment, HttpSettings};
+use entra_abstractions::{AcquireToken, Cloud, Environment, HttpSettings, TenantId};
 use entra_emulator::{Emulator, Endpoint, Entry, Fault, ids};
-use entra_token_acquisition::{Application, ApplicationBuilder, TokenAcquirerBuilder};
+use entra_token_acquisition::{AnsweredBy, Application, ApplicationBuilder, TokenAcquirerBuilder};
 
 use crate::kit::{Kit, ORDERS, READ, as_app, builder, every_text, who};
 
@@ -44,6 +44,9 @@ async fn check(application: ApplicationBuilder, host: &str, path: &str) {
     world.builder(application).build().unwrap().acquire(&as_app(ORDERS)).await.unwrap();
     assert_eq!(world.sent(), [(host.to_owned(), path.to_owned())]);
     assert_eq!(world.emulator.log().entries().len(), 1, "nothing else was asked");
+    // Entra's own parameter goes to none but Entra.
+    let told = world.emulator.log().token_requests()[0].field("client_info").is_some();
+    assert_eq!(told, !path.starts_with("/adfs/"), "{path}");
 }
 
 #[tokio::test]
@@ -66,6 +69,43 @@ async fn each_kind_has_endpoints_of_its_own() {
     let dsts = "co1.dsts.core.windows.net";
     let path = format!("/dstsv2/{tenant}/oauth2/v2.0/token");
     check(of(format!("https://{dsts}/dstsv2/{tenant}")), dsts, &path).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_be_chosen_is_refused() {
+    let world = World::of(&["fabrikam.b2clogin.com"]);
+    let b2c = format!("https://fabrikam.b2clogin.com/tfp/{}/B2C_1_susi", ids::TENANT);
+    for (authority, kind) in [
+        (Application::builder().authority(b2c.clone()), "Azure AD B2C"),
+        (Application::builder().authority("https://fs.contoso.example/adfs"), "AD FS"),
+        (Application::builder().discovered_authority("https://idp.example/realm"), "an OpenID provider"),
+    ] {
+        let tokens = world.builder(authority).build().unwrap();
+        let elsewhere = as_app(ORDERS).tenant(TenantId::new("contoso.example").unwrap());
+        let error = tokens.acquire(&elsewhere).await.unwrap_err();
+        assert_eq!(who(&error), "the developer");
+        let told = format!("the tenant of the request: {kind} has no other tenant to ask for");
+        assert!(error.to_string().starts_with(&told), "{error}");
+    }
+    assert!(world.emulator.log().entries().is_empty());
+    // Its own is no other, and is kept once.
+    let tokens = world.builder(Application::builder().authority(b2c)).build().unwrap();
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
+    let own = as_app(ORDERS).tenant(TenantId::new(ids::TENANT).unwrap());
+    crate::kit::at_once(&tokens, &own);
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn another_server_hears_nothing_that_only_entra_knows() {
+    let kit = Kit::new();
+    let provider = format!("{}/v2.0", kit.emulator.authority(ids::TENANT));
+    let application = Application::builder().discovered_authority(provider);
+    let tokens = kit.acquirer(application.client_id(ids::DAEMON).secret(ids::DAEMON_SECRET));
+    tokens.acquire(&as_app(ORDERS)).await.unwrap();
+    assert_eq!(kit.sent()[0].field("client_info"), None);
+    assert!(kit.daemon().acquire(&as_app(ORDERS)).await.is_ok());
+    assert_eq!(kit.sent()[1].field("client_info"), Some("2"));
 }
 
 #[tokio::test]
@@ -109,9 +149,14 @@ async fn a_region_is_detected_once() {
     // A service that is busy is asked again.
     world.kit.emulator.faults().add(Fault::status(500).at(Endpoint::Compute));
     let tokens = detecting(&world, world.kit.emulator.base_url()).build().unwrap();
+    // An explanation does not look for it, and names it once it is known.
+    let explanation = tokens.explain(&as_app(ORDERS));
+    assert_eq!(explanation.host, "login.microsoftonline.com");
+    assert_eq!(explanation.answered_by, Some(AnsweredBy::Entra));
     for scopes in [ORDERS, crate::kit::GRAPH] {
         tokens.acquire(&as_app(scopes)).await.unwrap();
     }
+    assert_eq!(tokens.explain(&as_app(ORDERS)).host, regional);
     assert!(world.sent().iter().all(|(host, _)| host == regional), "{:?}", world.sent());
     assert_eq!(world.kit.emulator.log().count(|entry| entry.endpoint == Endpoint::Compute), 2);
 }

@@ -1,10 +1,11 @@
 //! What can be asked of a managed identity, and through which acquirer.
 
 use entra_abstractions::{
-    AcquireToken, AgentId, AgentSubject, Claims, ClientId, FmiPath, ManagedIdentityId, Parameter, Place,
-    Subject, TenantId, TokenRequest, UserAssertion,
+    AcquireToken, AgentId, AgentSubject, Claims, ClientId, Environment, FmiPath, ManagedIdentityId,
+    Parameter, Place, Subject, TenantId, TokenRequest, UserAssertion,
 };
 use entra_emulator::{ManagedIdentityHost as Host, ids};
+use entra_token_acquisition::{AnsweredBy, Reason};
 
 use super::{asked, count, environment, shared, system};
 use crate::kit::{GRAPH, Kit, ORDERS, as_app, at_once, claims, scopes, who};
@@ -128,4 +129,56 @@ async fn who_it_is_can_be_read_and_logged() {
     assert_eq!(*identity.id(), ManagedIdentityId::ClientId(client));
     let shown = format!("{identity:?}");
     assert!(shown.contains(ids::SHARED_IDENTITY) && !shown.contains(ids::HOST_SECRET), "{shown}");
+}
+
+#[tokio::test]
+async fn an_explanation_names_the_host_and_what_it_cannot_be_asked_for() {
+    let kit = Kit::new();
+    let identity = system(&kit, Host::VirtualMachine);
+    let explanation = identity.explain(&as_app(ORDERS));
+    assert_eq!((explanation.host.as_str(), explanation.reason), ("localhost", Some(Reason::Unseen)));
+    let told = explanation.to_string();
+    assert!(told.starts_with("from the host: no token was cached"), "{told}");
+    assert!(told.contains("managed_identity at localhost\n"), "{told}");
+    assert_eq!(count(&kit), 0);
+    identity.acquire(&as_app(ORDERS)).await.unwrap();
+    assert_eq!(identity.explain(&as_app(ORDERS)).answered_by, Some(AnsweredBy::Memory));
+    let user = UserAssertion::new("a.b.c").unwrap();
+    let refused = identity.explain(&TokenRequest::on_behalf_of(scopes(ORDERS), &user));
+    assert!(refused.to_string().starts_with("from nowhere: a managed identity has no users"), "{refused}");
+    let arc = system(&kit, Host::AzureArc);
+    let refused = arc.explain(&TokenRequest::as_managed_identity(scopes(ORDERS), shared()));
+    assert!(refused.answered_by.is_none() && refused.refused.is_some(), "{refused}");
+
+    // Through an application's acquirer: the application's own authority and credentials are not in it.
+    let application = kit.client(ids::DAEMON).secret(ids::DAEMON_SECRET);
+    let tokens = kit.builder(application).environment(Environment::empty()).build().unwrap();
+    let request = TokenRequest::as_managed_identity(scopes(ORDERS), ManagedIdentityId::System);
+    let explanation = tokens.explain(&request);
+    assert_eq!(explanation.host, "169.254.169.254");
+    assert!(explanation.credentials.is_empty() && explanation.tenant.is_none(), "{explanation}");
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_again_and_again_is_left_alone_for_a_moment() {
+    let kit = Kit::new();
+    let identity = system(&kit, Host::AppService);
+    kit.emulator.edit(|directory| directory.managed_identities.clear());
+    for asked in 1..=3 {
+        identity.acquire(&as_app(ORDERS)).await.unwrap_err();
+        assert_eq!(count(&kit), asked);
+    }
+    for _ in 0..100 {
+        let error = identity.acquire(&as_app(ORDERS)).await.unwrap_err();
+        assert_eq!(who(&error), "the administrator");
+        assert!(error.to_string().contains("refused three times within a minute"), "{error}");
+    }
+    assert_eq!(count(&kit), 3);
+    // Another resource is another matter, and the identity may come meanwhile.
+    identity.acquire(&as_app(GRAPH)).await.unwrap_err();
+    assert_eq!(count(&kit), 4);
+    let whole = entra_emulator::Directory::default().managed_identities;
+    kit.emulator.edit(|directory| directory.managed_identities = whole);
+    kit.advance(5);
+    identity.acquire(&as_app(ORDERS)).await.unwrap();
 }
