@@ -16,6 +16,7 @@ mod flight;
 pub mod fuzzing;
 mod grant;
 mod handle;
+mod hex;
 mod http;
 mod jitter;
 mod managed_identity;

@@ -22,6 +22,8 @@ use x509_parser::{
     time::ASN1Time,
 };
 
+use crate::hex::hex;
+
 use super::{
     aside,
     container::{Container, PrivateKey},
@@ -214,16 +216,6 @@ fn is_rsa(certificate: &X509Certificate<'_>) -> bool {
 fn not_rsa() -> Misconfigured {
     Misconfigured::new("the certificate's key is not RSA, and Entra takes no other")
         .hint("make an RSA certificate of at least 2048 bits")
-}
-
-/// Bytes as upper-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(nibble), 16).map(|digit| digit.to_ascii_uppercase()));
-        }
-        text
-    })
 }
 
 fn key_pair(key: &PrivateKey) -> Result<rsa::KeyPair, Misconfigured> {

@@ -11,13 +11,15 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
+use crate::hex::hex;
+
 /// The SHA-1 of a certificate, in hexadecimal, as Service Fabric gives it.
 #[derive(Debug, Clone)]
 pub(super) struct Thumbprint(String);
 
 impl Thumbprint {
     pub(super) fn new(text: &str) -> Self {
-        Self(text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase())
+        Self(text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase())
     }
 
     /// A configuration that trusts this certificate alone.
@@ -36,14 +38,6 @@ impl Thumbprint {
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
         constant_time::verify_slices_are_equal(hex(sha1.as_ref()).as_bytes(), self.0.as_bytes()).is_ok()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[derive(Debug)]

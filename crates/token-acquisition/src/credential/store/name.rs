@@ -9,7 +9,7 @@ use x509_parser::{
     prelude::{X509Name, parse_x509_certificate},
 };
 
-use crate::credential::certificate::hex;
+use crate::hex::hex;
 
 /// What is wanted of a certificate. None of it is secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

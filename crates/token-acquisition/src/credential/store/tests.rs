@@ -35,7 +35,7 @@ fn facts(name: &str) -> (String, String, String) {
     let certificate = SigningCertificate::from_content(&content, None).unwrap();
     let der = STANDARD.decode(&certificate.chain()[0]).unwrap();
     let subject = x509_parser::prelude::parse_x509_certificate(&der).unwrap().1.subject().to_string();
-    let sha256 = crate::credential::certificate::hex(digest(&SHA256, &der).as_ref());
+    let sha256 = crate::hex::hex(digest(&SHA256, &der).as_ref());
     (certificate.sha1_hex().to_owned(), sha256, subject)
 }
 
