@@ -51,12 +51,39 @@ pub(super) fn unused(repository: &Repository) -> Vec<Place> {
 
 fn words_of<'a>(repository: &'a Repository, member: &Crate) -> BTreeSet<&'a str> {
     let folder = format!("{}/", member.folder);
-    repository
+    let mut files: Vec<_> = repository
         .files
         .iter()
         .filter(|file| file.path.starts_with(&folder) && (file.rust.is_some() || file.is_page()))
-        // Doctests stand in comments and in README.md, so these count too.
-        .flat_map(|file| rust_source::words(&file.text))
+        .collect();
+    let mut at = 0;
+    while let Some(file) = files.get(at) {
+        let elsewhere = elsewhere(&file.path, &file.text);
+        let more = elsewhere.iter().filter_map(|path| repository.file(path));
+        let more: Vec<_> = more.filter(|one| files.iter().all(|known| known.path != one.path)).collect();
+        files.extend(more);
+        at += 1;
+    }
+    // Doctests stand in comments and in README.md, so these count too.
+    files.into_iter().flat_map(|file| rust_source::words(&file.text)).collect()
+}
+
+/// The files that a file takes in by `#[path]`, which may be another crate's.
+fn elsewhere(of: &str, text: &str) -> Vec<String> {
+    let named = text.lines().filter_map(|line| line.strip_prefix("#[path = \"")?.strip_suffix("\"]"));
+    named
+        .map(|named| {
+            let mut parts: Vec<&str> = of.split('/').collect();
+            parts.pop();
+            for part in named.split('/') {
+                if part == ".." {
+                    parts.pop();
+                } else {
+                    parts.push(part);
+                }
+            }
+            parts.join("/")
+        })
         .collect()
 }
 
@@ -98,6 +125,17 @@ nix = { version = \"1\" }
                 "crates/web-api/Cargo.toml:8 nix is not inherited from the workspace",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_of_another_crate_counts_where_it_is_taken_in() {
+        let mut repository = of(&[
+            ("Cargo.toml", "[workspace.dependencies]\nurl = \"2\"\n"),
+            ("crates/agents/tests/it/stage.rs", "#[path = \"../../../engine/tests/it/kit.rs\"]\nmod kit;\n"),
+            ("crates/engine/tests/it/kit.rs", "use url::Url;\n"),
+        ]);
+        repository.crates = vec![member("crates/agents", &["dev:url"])];
+        assert_eq!(brief(&unused(&repository)), [""; 0]);
     }
 
     #[test]

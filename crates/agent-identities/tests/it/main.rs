@@ -13,4 +13,8 @@ mod kit;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod secrecy;
+#[cfg(test)]
+mod stage;

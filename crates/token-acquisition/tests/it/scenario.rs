@@ -1,13 +1,23 @@
 //! Plays the stories of `tests/scenarios`: a configuration, what is asked, what goes wrong, and what
 //! came of it. Whatever is logged, told or printed meanwhile is searched for the story's secrets.
 //!
-//! `config.json` is an `AzureAd` section; `{emulator}`, `{folder}` and `{certificate}` stand for the
-//! emulator's address, a folder with the files that a credential may name, and a certificate in
-//! base64. `requests.json` is a list of steps, `traffic.json` a list of the emulator's faults, and
-//! `expect.json` has, for each step that asks, the answers and the requests that were made for it.
+//! `config.json` is an `AzureAd` section, or a configuration that has one; `{emulator}`, `{folder}` and
+//! `{certificate}` stand for the emulator's address (the vault's, too), a folder with the files that a
+//! credential may name, and a certificate in base64. `requests.json` is a list of steps, `traffic.json`
+//! a list of the emulator's faults, and `expect.json` has, for each step that asks, the answers and the
+//! requests that were made for it.
+//!
+//! The stories of agents are played by this, too: their crate includes this file and `kit.rs`.
 
+#[path = "scenario/cells.rs"]
 mod cells;
+#[path = "scenario/heard.rs"]
+mod heard;
+#[path = "scenario/step.rs"]
 mod step;
+#[path = "scenario/surroundings.rs"]
+mod surroundings;
+#[path = "scenario/watch.rs"]
 mod watch;
 
 use std::{
@@ -21,16 +31,19 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_abstractions::{
-    AssertionContext, Clock, ProvideAssertion, Section, SignedAssertion, TokenError, testing::MemoryStore,
+    AcquireToken, AssertionContext, Clock, Environment, Exchange, ProvideAssertion, Section, SignedAssertion,
+    TokenError, Unavailable, testing::MemoryStore,
 };
-use entra_emulator::{Entry, Fault, ids};
+use entra_emulator::{Fault, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::kit::{Kit, builder};
+use super::kit::{Kit, builder};
+use heard::heard;
 use step::Step;
+use surroundings::trust;
 use watch::Watch;
 
 /// Writes what came as what is expected: for a new story, to be read before it is believed.
@@ -40,9 +53,12 @@ const RECORD: bool = false;
 struct Stage {
     kit: Kit,
     folder: TempDir,
-    application: Application,
+    root: Section,
     provider: Arc<Provider>,
-    tokens: Mutex<TokenAcquirer>,
+    dress: Dress,
+    running: Mutex<Running>,
+    /// What the process finds around it.
+    environment: Mutex<Environment>,
     /// What outlives a restart, where a step says that there is one.
     store: Mutex<Option<Arc<MemoryStore>>>,
     watch: Watch,
@@ -52,24 +68,33 @@ struct Stage {
     began: i64,
 }
 
-pub(crate) async fn play(name: &str) {
+/// Who is asked: the application's acquirer, or what was made of it.
+pub(crate) type Dress = fn(TokenAcquirer) -> Arc<dyn AcquireToken>;
+
+/// The process, until it ends.
+struct Running {
+    engine: TokenAcquirer,
+    asked: Arc<dyn AcquireToken>,
+}
+
+pub(crate) async fn play(name: &str, dress: Dress) {
     let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
-    let stage = Stage::set(&read(&place.join("config.json")));
+    let stage = Stage::set(&read(&place.join("config.json")), dress);
     for fault in read::<Vec<Fault>>(&place.join("traffic.json")) {
         stage.kit.emulator.faults().add(fault);
     }
     let steps: Vec<Step> = read(&place.join("requests.json"));
     let mut came = Vec::new();
     for step in &steps {
-        let before = stage.kit.count();
+        let before = heard(&stage.kit).len();
         let answers = stage.take(step).await;
-        stage.tokens().settled().await;
-        let sent: Vec<String> = stage.kit.sent().iter().skip(before).map(line).collect();
+        stage.engine().settled().await;
+        let sent: Vec<String> = heard(&stage.kit).split_off(before);
         if !answers.is_empty() {
             came.push(json!({ "answers": answers, "sent": sent }));
         }
     }
-    stage.watch.tell(&stage.tokens());
+    stage.watch.tell(&stage.engine());
     stage.watch.finish();
     if RECORD {
         fs::write(place.join("expect.json"), format!("{:#}\n", Value::Array(came.clone()))).unwrap();
@@ -83,8 +108,9 @@ pub(crate) async fn play(name: &str) {
 }
 
 impl Stage {
-    fn set(config: &Value) -> Self {
+    fn set(config: &Value, dress: Dress) -> Self {
         let kit = Kit::new();
+        trust(&kit.emulator);
         let watch = Watch::begin();
         let folder = tempfile::tempdir().unwrap();
         let pem = format!("{}{}", ids::APP_CERTIFICATE, ids::APP_KEY);
@@ -93,7 +119,9 @@ impl Stage {
         for (file, content) in [("app.pem", &pem), ("renewed.pem", &renewed), ("assertion", &assertion)] {
             fs::write(folder.path().join(file), content).unwrap();
         }
-        watch.secret(&assertion);
+        for secret in [&*assertion, ids::HOST_SECRET, ids::PIPELINE_TOKEN] {
+            watch.secret(secret);
+        }
         watch.secrets_of_directory(&kit.emulator.directory());
         for line in ids::APP_KEY.lines().chain(ids::RENEWED_KEY.lines()).filter(|line| !line.starts_with('-'))
         {
@@ -106,19 +134,22 @@ impl Stage {
             .replace("{certificate}", &STANDARD.encode(&pem));
         let config: Value = serde_json::from_str(&text).unwrap();
         watch.secrets_of_config(&config);
-        let section = Section::new("AzureAd", config);
-        let application = Application::from_section(&section).unwrap();
-        watch.tell(&section);
-        watch.tell(&application);
-        let provider = Arc::new(Provider(assertion));
-        let tokens = start(&kit, &application, &provider, None);
+        let is_whole = config.get("AzureAd").is_some();
+        let root = Section::new("", if is_whole { config } else { json!({ "AzureAd": config }) });
+        watch.tell(&root);
+        watch.tell(&Application::from_section(&root.section("AzureAd")).unwrap());
+        let provider = Arc::new(Provider(Mutex::new(Some(assertion))));
+        let environment = Environment::empty();
+        let running = start(&kit, &root, &provider, (None, environment.clone()), dress);
         let began = kit.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         Self {
             kit,
             folder,
-            application,
+            root,
             provider,
-            tokens: Mutex::new(tokens),
+            dress,
+            running: Mutex::new(running),
+            environment: Mutex::new(environment),
             store: Mutex::default(),
             watch,
             callers: Mutex::default(),
@@ -126,38 +157,50 @@ impl Stage {
         }
     }
 
-    fn tokens(&self) -> TokenAcquirer {
-        self.tokens.lock().unwrap().clone()
+    fn engine(&self) -> TokenAcquirer {
+        self.running.lock().unwrap().engine.clone()
+    }
+
+    fn asked(&self) -> Arc<dyn AcquireToken> {
+        Arc::clone(&self.running.lock().unwrap().asked)
     }
 
     /// The process ends and begins: only what a shared store keeps is left.
     fn restart(&self) {
-        let store = self.store.lock().unwrap().clone();
-        *self.tokens.lock().unwrap() = start(&self.kit, &self.application, &self.provider, store);
+        let around = (self.store.lock().unwrap().clone(), self.environment.lock().unwrap().clone());
+        *self.running.lock().unwrap() = start(&self.kit, &self.root, &self.provider, around, self.dress);
     }
 }
 
 fn start(
     kit: &Kit,
-    application: &Application,
+    root: &Section,
     provider: &Arc<Provider>,
-    store: Option<Arc<MemoryStore>>,
-) -> TokenAcquirer {
-    let builder = builder(application.clone(), Arc::clone(&kit.clock) as Arc<_>)
+    (store, environment): (Option<Arc<MemoryStore>>, Environment),
+    dress: Dress,
+) -> Running {
+    let application = Application::from_section(&root.section("AzureAd")).unwrap();
+    let builder = builder(application, Arc::clone(&kit.clock) as Arc<_>)
+        .environment(environment)
+        .configuration(root.clone())
         .assertion_provider("workload", Arc::clone(provider) as Arc<_>);
-    match store {
+    let engine = match store {
         Some(store) => builder.store(store).build().unwrap(),
         None => builder.build().unwrap(),
-    }
+    };
+    Running { asked: dress(engine.clone()), engine }
 }
 
-/// The user's own provider that a configuration may name.
-struct Provider(String);
+/// The user's own provider that a configuration may name; what it gives, unless it is away.
+struct Provider(Mutex<Option<String>>);
 
 #[async_trait]
 impl ProvideAssertion for Provider {
     async fn assertion(&self, _: &AssertionContext) -> Result<SignedAssertion, TokenError> {
-        Ok(SignedAssertion::new(self.0.as_str()))
+        match &*self.0.lock().unwrap() {
+            Some(assertion) => Ok(SignedAssertion::new(assertion.as_str())),
+            None => Err(Unavailable::new(Exchange::new("issuer", "issuer.example"), "no connection").into()),
+        }
     }
 }
 
@@ -167,23 +210,34 @@ impl std::fmt::Debug for Provider {
     }
 }
 
-/// One request as the emulator saw it, without what differs from play to play.
-fn line(entry: &Entry) -> String {
-    let of = |text: &Option<String>| text.clone().unwrap_or_default();
-    let line = format!(
-        "{} by {} at {} for {}",
-        of(&entry.leg),
-        of(&entry.client),
-        of(&entry.tenant),
-        of(&entry.scope)
-    );
-    let claims = entry.field("claims").map(|claims| format!(" with {claims}")).unwrap_or_default();
-    let status = entry.status.map_or_else(|| String::from("nothing"), |status| status.to_string());
-    let number = entry.aadsts.map(|number| format!(" AADSTS{number}")).unwrap_or_default();
-    format!("{line}{claims} -> {status}{number}")
-}
-
 fn read<T: DeserializeOwned>(path: &std::path::Path) -> T {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// A test for each story, and one that finds stories without a test.
+macro_rules! stories {
+    (by $dress:expr; $($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                play(stringify!($name), $dress).await;
+            }
+        )*
+
+        #[test]
+        fn no_story_is_left_untold() {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+            let mut found: Vec<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            let mut told: Vec<&str> = vec![$(stringify!($name)),*];
+            found.sort();
+            told.sort_unstable();
+            assert_eq!(found, told);
+        }
+    };
+}
+
+pub(crate) use stories;

@@ -1,36 +1,16 @@
 //! Every story by its name. The name tells it; `scenario` plays it.
 
-use crate::scenario::play;
+use std::sync::Arc;
 
-macro_rules! stories {
-    ($($name:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                play(stringify!($name)).await;
-            }
-        )*
-
-        #[test]
-        fn no_story_is_left_untold() {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
-            let mut found: Vec<String> = std::fs::read_dir(folder)
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-            let mut told: Vec<&str> = vec![$(stringify!($name)),*];
-            found.sort();
-            told.sort_unstable();
-            assert_eq!(found, told);
-        }
-    };
-}
+use crate::scenario::{play, stories};
 
 stories! {
+    by |tokens| Arc::new(tokens);
     account_answer_cut_off
     account_behind_a_proxy
     account_blocked_by_policy
     account_certificate_file
+    account_certificate_rotated
     account_claims_challenge
     account_clock_an_hour_off
     account_consent_then_success
@@ -67,31 +47,55 @@ stories! {
     app_tenant_per_request
     app_throttled_then_served
     app_without_credentials
+    assertion_file_gone_while_a_token_is_valid
     assertion_file_missing_then_written
     assertion_file_refused
+    assertion_file_refused_for_another_reason
     assertion_file_stale_then_rewritten
     assertion_from_own_provider
+    assertion_from_own_provider_away
+    assertion_from_own_provider_away_while_a_token_is_valid
     assertion_from_own_provider_expired
     assertion_from_own_provider_refused
+    assertion_from_own_provider_refused_for_another_reason
+    assertion_from_own_provider_renewed
     certificate_base64_damaged
     certificate_base64_expired
     certificate_base64_proves
     certificate_base64_refused
+    certificate_base64_refused_for_another_reason
     certificate_file_expired
+    certificate_file_gone_while_a_token_is_valid
     certificate_file_missing
     certificate_file_refused
+    certificate_file_refused_for_another_reason
+    certificate_file_rotated
+    managed_identity_assigned_by_a_user_proves
+    managed_identity_away
+    managed_identity_away_while_a_token_is_valid
+    managed_identity_expired
+    managed_identity_missing
+    managed_identity_of_app_service_proves
+    managed_identity_proves
+    managed_identity_refused
+    managed_identity_refused_for_another_reason
+    managed_identity_renewed
     obo_account_disabled
     obo_answer_cut_off
+    obo_assertion_file
     obo_behind_a_proxy
     obo_blocked_by_policy
     obo_callers_token_expired
     obo_certificate_file
+    obo_certificate_refused_then_registered
+    obo_certificate_rotated
     obo_claims_challenge_then_success
     obo_clock_an_hour_off
     obo_consent_then_success
     obo_entra_down_and_back
     obo_entra_fails_then_serves
     obo_loop_breaker_leaves_the_token
+    obo_managed_identity
     obo_no_longer_granted
     obo_once_more_after_a_failure
     obo_once_more_after_a_reset
@@ -99,6 +103,25 @@ stories! {
     obo_secret_wrong_then_corrected
     obo_then_cached
     obo_through_an_outage
+    obo_vault_certificate
+    other_application_away
+    other_application_away_while_a_token_is_valid
+    other_application_not_trusted
+    other_application_proves
+    other_application_refused
+    other_application_refused_for_another_reason
+    other_application_renewed
+    other_application_secret_expired
+    other_application_secret_wrong_then_corrected
+    pipeline_assertion_expired
+    pipeline_assertion_renewed
+    pipeline_away
+    pipeline_away_while_a_token_is_valid
+    pipeline_missing
+    pipeline_not_for_this_connection
+    pipeline_proves
+    pipeline_refused
+    pipeline_refused_for_another_reason
     query_parameters_in_place
     refresh_token_taken_over
     renewed_certificate_with_send_x5c
@@ -111,6 +134,7 @@ stories! {
     session_behind_a_proxy
     session_blocked_by_policy
     session_certificate_file
+    session_certificate_rotated
     session_clock_an_hour_off
     session_consent_missing_for_one_api
     session_ended
@@ -134,6 +158,7 @@ stories! {
     sign_in_behind_a_proxy
     sign_in_blocked_by_policy
     sign_in_certificate_file
+    sign_in_certificate_refused_then_registered
     sign_in_claims_challenge
     sign_in_clock_an_hour_off
     sign_in_consent_missing_for_one_api
@@ -147,4 +172,51 @@ stories! {
     sign_in_session_revoked
     sign_in_then_refresh
     sign_in_throttled_then_served
+    store_by_name_expired
+    store_by_name_gone_while_a_token_is_valid
+    store_by_name_missing
+    store_by_name_proves
+    store_by_name_refused
+    store_by_name_refused_for_another_reason
+    store_by_name_rotated
+    store_by_thumbprint_expired
+    store_by_thumbprint_gone_while_a_token_is_valid
+    store_by_thumbprint_holds_another
+    store_by_thumbprint_missing
+    store_by_thumbprint_proves
+    store_by_thumbprint_refused
+    store_by_thumbprint_refused_for_another_reason
+    vault_assertion_away
+    vault_assertion_away_while_a_token_is_valid
+    vault_assertion_expired
+    vault_assertion_missing
+    vault_assertion_not_for_this_identity
+    vault_assertion_proves
+    vault_assertion_refused
+    vault_assertion_refused_for_another_reason
+    vault_assertion_rotated
+    vault_certificate_away
+    vault_certificate_away_then_the_secret
+    vault_certificate_away_while_a_token_is_valid
+    vault_certificate_deleted_while_running
+    vault_certificate_disabled
+    vault_certificate_expired
+    vault_certificate_host_away
+    vault_certificate_missing
+    vault_certificate_not_for_this_identity
+    vault_certificate_proves
+    vault_certificate_refused
+    vault_certificate_refused_for_another_reason
+    vault_certificate_rotated
+    vault_certificate_secret_not_for_this_identity
+    vault_certificate_throttled
+    vault_certificate_without_an_identity
+    vault_keeps_the_key_away
+    vault_keeps_the_key_away_while_a_token_is_valid
+    vault_keeps_the_key_expired
+    vault_keeps_the_key_missing
+    vault_keeps_the_key_proves
+    vault_keeps_the_key_refused
+    vault_keeps_the_key_refused_for_another_reason
+    vault_keeps_the_key_rotated
 }

@@ -3,16 +3,19 @@
 use std::{fs, sync::Arc};
 
 use entra_abstractions::{
-    AccessToken, AccountId, AcquireToken, Claims, CorrelationId, Parameter, Place, Secret, SessionKey,
-    TenantId, TokenError, TokenRequest, UserAssertion, testing::MemoryStore,
+    AccessToken, AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Parameter, Place,
+    Secret, SessionKey, Subject, TenantId, TokenError, TokenRequest, UserAssertion, testing::MemoryStore,
 };
 use entra_emulator::{Consent, Directory, Fault, ids};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Stage;
-use crate::kit::{claims, scopes, who};
+use super::{
+    super::kit::{CALLBACK, claims, scopes, who},
+    Stage,
+    surroundings::{Host, InVault, Known, Operation, Put},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +36,8 @@ pub(super) enum Step {
     Restart,
     /// It asks for a user who signed in.
     ForAccount(Asked),
+    /// An agent asks as its own user, by UPN or object id.
+    AsAgentUser(Asked),
     /// A user signs in: a code is redeemed.
     SignIn(Asked),
     /// A refresh token that another library got is taken over.
@@ -43,9 +48,20 @@ pub(super) enum Step {
     /// Whether the application's secrets are right.
     SecretsWork(bool),
     EndSessions(String),
-    /// A file of the folder is replaced by a new assertion.
+    /// A file of the folder is replaced by a new assertion, which the user's own provider gives, too.
     NewAssertion(String),
+    /// The user's own provider cannot be reached, until there is a new assertion.
+    ProviderAway,
+    Put(Put),
     Remove(String),
+    Vault(InVault),
+    VaultForbids(Vec<Operation>),
+    /// The vault's certificate is deleted.
+    VaultLoses,
+    /// Entra trusts this certificate from now on, and no other.
+    Register(Known),
+    /// The process ends, and begins with what there is on these hosts.
+    RunsOn(Vec<Host>),
     Faults(Vec<Fault>),
     /// Entra is well again.
     FaultsEnd,
@@ -62,6 +78,8 @@ pub(super) struct Asked {
     token: u32,
     /// Under which the session is kept, or was.
     key: Option<String>,
+    /// The agent that asks.
+    agent: Option<String>,
     /// An authentication context that the user has earned.
     context: Option<String>,
     tenant: Option<String>,
@@ -101,7 +119,7 @@ impl Stage {
                 return self.ask(asked, TokenRequest::for_session(scopes(&asked.scopes), &key)).await;
             }
             Step::EndSession(key) => {
-                let ended = self.tokens().end_session(&self.key(key)).await;
+                let ended = self.engine().end_session(&self.key(key)).await;
                 return vec![match ended {
                     Ok(ended) => json!({ "ended": ended }),
                     Err(error) => self.told(&error),
@@ -120,18 +138,21 @@ impl Stage {
                 let account = AccountId::new(&object_id, ids::TENANT).unwrap();
                 return self.ask(asked, TokenRequest::for_account(scopes(&asked.scopes), account)).await;
             }
+            Step::AsAgentUser(asked) => {
+                let agent = AgentId::new(asked.agent.as_deref().unwrap()).unwrap();
+                let user = AgentUser::try_from(&*asked.user).unwrap();
+                let request = TokenRequest::as_agent_user(scopes(&asked.scopes), agent, user);
+                return self.ask(asked, request).await;
+            }
             Step::SignIn(asked) => {
                 let (code, verifier) = self.kit.code(&asked.user, &asked.scopes).await;
                 self.watch.secret(&code);
                 self.watch.secret(verifier);
-                let code = entra_token_acquisition::AuthorizationCode::new(
-                    code,
-                    crate::kit::CALLBACK,
-                    scopes(&asked.scopes),
-                )
-                .verifier(verifier);
+                let code =
+                    entra_token_acquisition::AuthorizationCode::new(code, CALLBACK, scopes(&asked.scopes))
+                        .verifier(verifier);
                 self.watch.tell(&code);
-                let signed_in = self.tokens().redeem_code(code).await;
+                let signed_in = self.engine().redeem_code(code).await;
                 self.watch.tell(&signed_in);
                 return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
             }
@@ -139,7 +160,7 @@ impl Stage {
                 let token = self.kit.foreign_refresh_token(&asked.user, &asked.scopes).await;
                 self.watch.secret(&token);
                 let signed_in =
-                    self.tokens().redeem_refresh_token(Secret::new(token), scopes(&asked.scopes)).await;
+                    self.engine().redeem_refresh_token(Secret::new(token), scopes(&asked.scopes)).await;
                 self.watch.tell(&signed_in);
                 return vec![self.seen(signed_in.map(|signed_in| signed_in.token))];
             }
@@ -151,11 +172,14 @@ impl Stage {
                 }
             }),
             Step::EndSessions(user) => emulator.end_sessions(user),
-            Step::NewAssertion(file) => {
-                let assertion = emulator.workload_assertion(ids::WORKLOAD_SUBJECT);
-                self.watch.secret(&assertion);
-                fs::write(self.folder.path().join(file), assertion).unwrap();
-            }
+            Step::NewAssertion(file) => self.new_assertion(file),
+            Step::ProviderAway => *self.provider.0.lock().unwrap() = None,
+            Step::Put(put) => self.put(put),
+            Step::Vault(put) => self.into_vault(put),
+            Step::VaultForbids(operations) => self.vault_forbids(operations),
+            Step::VaultLoses => emulator.key_vault().remove("app"),
+            Step::Register(certificate) => self.register(*certificate),
+            Step::RunsOn(hosts) => self.runs_on(hosts),
             Step::Remove(file) => fs::remove_file(self.folder.path().join(file)).unwrap(),
             Step::Faults(faults) => faults.iter().for_each(|fault| emulator.faults().add(fault.clone())),
             Step::FaultsEnd => emulator.faults().clear(),
@@ -171,8 +195,16 @@ impl Stage {
         for (name, value) in &asked.query {
             request.parameters.push(Parameter::shaping(Place::Query, name, value.as_str().unwrap()));
         }
+        if let Some(agent) = &asked.agent {
+            let agent = AgentId::new(agent).unwrap();
+            request.subject = match request.subject {
+                Subject::App => Subject::Agent(agent, AgentSubject::App),
+                Subject::User(user) => Subject::Agent(agent, AgentSubject::User(user)),
+                other => other,
+            };
+        }
         self.watch.tell(&request);
-        let tokens = self.tokens();
+        let tokens = self.asked();
         let answers = join_all((0..asked.callers).map(|_| tokens.acquire(&request))).await;
         let mut seen: Vec<Value> = answers.into_iter().map(|answer| self.seen(answer)).collect();
         seen.dedup();
@@ -180,7 +212,10 @@ impl Stage {
     }
 
     fn caller(&self, asked: &Asked) -> UserAssertion {
-        let scope = format!("api://{}/access_as_user", ids::API);
+        let scope = match asked.agent {
+            Some(_) => format!("api://{}/access_agent", ids::BLUEPRINT),
+            None => format!("api://{}/access_as_user", ids::API),
+        };
         let mut callers = self.callers.lock().unwrap();
         let token = callers.entry((asked.user.clone(), asked.token)).or_insert_with(|| {
             let mint = self.kit.emulator.mint().user(&asked.user).scopes(&scope);
@@ -213,8 +248,9 @@ impl Stage {
 
     fn told(&self, error: &TokenError) -> Value {
         self.watch.tell_error(error);
-        let text =
-            without_trace_id(&error.to_string()).replace(self.folder.path().to_str().unwrap(), "{folder}");
+        let text = without_trace_id(&error.to_string())
+            .replace(self.folder.path().to_str().unwrap(), "{folder}")
+            .replace(self.kit.emulator.base_url(), "{emulator}");
         let mut told = json!({ "who": who(error), "says": text });
         // The engine makes one where none was given: what a sign-in is.
         if !text.contains(CORRELATION_ID) {

@@ -13,7 +13,7 @@ use entra_emulator::Directory;
 use serde_json::Value;
 use tracing_subscriber::{filter::LevelFilter, fmt};
 
-use crate::kit::every_text;
+use super::super::kit::every_text;
 
 pub(super) struct Watch {
     secrets: Mutex<Vec<String>>,
