@@ -30,7 +30,7 @@ fn answering(listener: TcpListener, document: &Url, statuses: &'static [&str]) -
         let mut turn = 0;
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4_096];
-            stream.read(&mut request).await.unwrap();
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0, "a request came");
             let status = statuses.get(turn).copied().unwrap_or("200 OK");
             turn += 1;
             let body = format!(r#"{{"issuer":"{origin}","token_endpoint":"{origin}/token/{turn}"}}"#);
