@@ -36,7 +36,7 @@ fn each_cell_has_its_story() {
                     Some(Cell::Story(story)) if folder.join(story).join("expect.json").is_file() => {}
                     Some(Cell::None { none }) if none.len() > 20 => {}
                     Some(Cell::Story(story)) => {
-                        missing.push(format!("{name}.{row}.{outcome}: no story {story}"))
+                        missing.push(format!("{name}.{row}.{outcome}: no story {story}"));
                     }
                     Some(Cell::None { .. }) => missing.push(format!("{name}.{row}.{outcome}: no reason")),
                     None => missing.push(format!("{name}.{row}.{outcome}: neither a story nor a reason")),

@@ -175,7 +175,7 @@ impl Stage {
             Step::NewAssertion(file) => self.new_assertion(file),
             Step::ProviderAway => *self.provider.0.lock().unwrap() = None,
             Step::Put(put) => self.put(put),
-            Step::Vault(put) => self.into_vault(put),
+            Step::Vault(put) => self.put_in_vault(put),
             Step::VaultForbids(operations) => self.vault_forbids(operations),
             Step::VaultLoses => emulator.key_vault().remove("app"),
             Step::Register(certificate) => self.register(*certificate),

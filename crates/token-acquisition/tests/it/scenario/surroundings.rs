@@ -96,7 +96,7 @@ impl Stage {
         fs::rename(beside, path).unwrap();
     }
 
-    pub(super) fn into_vault(&self, put: &InVault) {
+    pub(super) fn put_in_vault(&self, put: &InVault) {
         let (certificate, key) = put.certificate.pem();
         let certificate = VaultCertificate::new(certificate, key);
         let certificate = if put.key_stays { certificate.key_stays() } else { certificate };
