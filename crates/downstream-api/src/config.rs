@@ -136,7 +136,7 @@ fn value<T>(
 /// token than the one that was configured.
 const NOT_HERE: &[(&str, &str)] = &[
     ("AuthenticationOptionsName", "give the API the acquirer of that application"),
-    ("UserFlow", "user flows are not supported yet"),
+    ("UserFlow", "give the API the acquirer of an application with that flow as SignUpSignInPolicyId"),
 ];
 
 fn scheme(text: &str) -> Result<(), Misconfigured> {
