@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use entra_abstractions::{
     AcquireToken, AssertionContext, Claims, CorrelationId, Environment, Exchange, ProvideAssertion, Section,
     SignedAssertion, TokenError, Unavailable,
@@ -15,7 +18,10 @@ use entra_emulator::{Fault, ids};
 use entra_token_acquisition::{Application, ApplicationBuilder};
 use serde_json::json;
 
-use crate::kit::{Kit, ORDERS, as_app, at_once, claims, every_text, who};
+use crate::{
+    kit::{Kit, ORDERS, as_app, at_once, claims, every_text, who},
+    wiretap::{Wiretap, granted},
+};
 
 const PEM: &str = include_str!("../fixtures/keys/rsa.pem");
 const PFX: &[u8] = include_bytes!("../fixtures/keys/rsa.pfx");
@@ -65,6 +71,28 @@ async fn a_renewed_certificate_is_trusted_by_its_issuer_only_with_x5c() {
         (who(&error), error.exchange().unwrap().error()),
         ("the administrator", Some("invalid_client"))
     );
+}
+
+#[tokio::test]
+async fn what_an_application_says_of_itself_is_signed() {
+    let kit = Kit::new();
+    let wiretap = Wiretap::that([granted("t")]).await;
+    let application = Application::builder().instance(&wiretap.url).tenant(ids::TENANT);
+    let tokens = kit.acquirer(application.client_id(ids::DAEMON).certificate_pem(PEM));
+    let said = r#"{"client_ip":"192.0.2.7","sub":"another","exp":1}"#;
+    for request in [as_app(ORDERS), as_app(ORDERS).client_claims(Claims::new(said).unwrap())] {
+        tokens.acquire(&request).await.unwrap();
+    }
+    let signed = wiretap.heard().into_iter().map(|request| {
+        let assertion = request.split("client_assertion=").nth(1).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&payload).unwrap()
+    });
+    let signed: Vec<serde_json::Value> = signed.collect();
+    let ips: Vec<Option<&str>> = signed.iter().map(|claims| claims["client_ip"].as_str()).collect();
+    assert_eq!(ips, [None, Some("192.0.2.7")]);
+    // Those that make an assertion one give way to none.
+    assert!(signed.iter().all(|claims| claims["sub"] == ids::DAEMON && claims["exp"] != 1));
 }
 
 #[tokio::test]
