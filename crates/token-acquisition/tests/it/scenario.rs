@@ -5,7 +5,8 @@
 //! `{certificate}` stand for the emulator's address (the vault's, too), a folder with the files that a
 //! credential may name, and a certificate in base64. `requests.json` is a list of steps, `traffic.json`
 //! a list of the emulator's faults, and `expect.json` has, for each step that asks, the answers and the
-//! requests that were made for it.
+//! requests that were made for it. With `UPDATE_EXPECT=1` in the environment what came is written down as
+//! what is expected: for a new story, to be read before it is believed.
 //!
 //! The stories of agents are played by this, too: their crate includes this file and `kit.rs`.
 
@@ -45,9 +46,6 @@ use heard::heard;
 use step::Step;
 use surroundings::trust;
 use watch::Watch;
-
-/// Writes what came as what is expected: for a new story, to be read before it is believed.
-const RECORD: bool = false;
 
 /// A story on its way.
 struct Stage {
@@ -96,7 +94,7 @@ pub(crate) async fn play(name: &str, dress: Dress) {
     }
     stage.watch.tell(&stage.engine());
     stage.watch.finish();
-    if RECORD {
+    if is_recording() {
         fs::write(place.join("expect.json"), format!("{:#}\n", Value::Array(came.clone()))).unwrap();
     }
     let expected: Vec<Value> = read(&place.join("expect.json"));
@@ -105,6 +103,12 @@ pub(crate) async fn play(name: &str, dress: Dress) {
         assert_eq!(came, expected, "{name}, question {index} came as\n{came:#}\nfor\n{expected:#}");
     }
     assert_eq!(came.len(), expected.len(), "{name} asks as often as it expects");
+}
+
+/// By the switch that expect tests have everywhere in this repository.
+#[expect(clippy::disallowed_methods, reason = "a person asks for it, in the environment of the test run")]
+fn is_recording() -> bool {
+    std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1")
 }
 
 impl Stage {
