@@ -175,6 +175,9 @@ impl fmt::Debug for CredentialChain {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Misconfigured> + Send + 'static,
 ) -> Result<T, Misconfigured> {
+    // What is told there belongs to this fetch, and goes to whoever listens to it.
+    let (listener, span) = (tracing::dispatcher::get_default(Clone::clone), tracing::Span::current());
+    let work = move || tracing::dispatcher::with_default(&listener, || span.in_scope(work));
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Misconfigured::new("reading the credential broke off").with_source(error)),

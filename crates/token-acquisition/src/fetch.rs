@@ -12,7 +12,7 @@ use entra_abstractions::{
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Cached, Key, Owner, Window},
+    cache::{Age, Cached, Key, Owner, Window},
     credential::{Attempts, Proof},
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
@@ -338,6 +338,10 @@ pub(crate) fn keep_token(
     let skew: Duration = engine.wire().skew();
     let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
     let lives = granted.ends_at.duration_since(granted.came_at).unwrap_or_default();
+    if window.age(granted.came_at) == Age::Ended {
+        telemetry::not_kept(&key.as_ref(), lives, skew);
+        return Ok(token);
+    }
     telemetry::granted(&key.as_ref(), lives);
     engine.cache().put(key, token.clone(), plan.claims.clone(), window);
     Ok(token)

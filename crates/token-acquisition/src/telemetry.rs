@@ -118,6 +118,18 @@ pub(crate) fn granted(key: &KeyRef<'_>, lives: Duration) {
     );
 }
 
+/// A token came that is of no use to the next caller, or already to this one: each call asks again.
+pub(crate) fn not_kept(key: &KeyRef<'_>, lives: Duration, skew: Duration) {
+    warn!(
+        name: "token.not_kept",
+        target: TARGET,
+        key = %key.digest(),
+        lives_s = lives.as_secs(),
+        skew_s = skew.as_secs(),
+        "a token came whose life is over, or nearly: it is served to who asked, and not kept"
+    );
+}
+
 /// One HTTP exchange with a token endpoint.
 pub(crate) fn requesting(grant: &'static str, host: &str, again: bool) -> Span {
     info_span!(

@@ -189,6 +189,12 @@ impl SigningCertificate {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
+    /// Since when it is valid.
+    pub(super) fn valid_from(&self) -> SystemTime {
+        let seconds = u64::try_from(self.not_before.timestamp()).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
     /// Since when it is valid, in seconds: what is newer came later.
     pub(super) fn not_before(&self) -> i64 {
         self.not_before.timestamp()

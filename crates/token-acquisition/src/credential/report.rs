@@ -36,6 +36,8 @@ pub enum CredentialState {
 pub struct CertificateFacts {
     /// Its SHA-1 in hexadecimal, as portals show it.
     pub thumbprint: String,
+    /// Since when it is valid.
+    pub valid_from: SystemTime,
     /// Until when it is valid.
     pub expires_at: SystemTime,
 }
@@ -43,7 +45,7 @@ pub struct CertificateFacts {
 impl fmt::Display for CredentialReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}", self.at, self.kind)?;
-        if let Some(CertificateFacts { thumbprint, expires_at }) = &self.certificate {
+        if let Some(CertificateFacts { thumbprint, expires_at, .. }) = &self.certificate {
             let until = httpdate::fmt_http_date(*expires_at);
             write!(f, ", certificate {thumbprint} until {until}")?;
         }

@@ -116,6 +116,7 @@ impl CertificateSigner {
         let certificate = held.iter().find(is_good).or_else(|| held.first())?;
         Some(CertificateFacts {
             thumbprint: certificate.sha1_hex().to_owned(),
+            valid_from: certificate.valid_from(),
             expires_at: certificate.expires_at(),
         })
     }

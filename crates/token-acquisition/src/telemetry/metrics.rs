@@ -10,7 +10,7 @@ use std::{
         Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use entra_abstractions::ClientId;
@@ -22,6 +22,7 @@ use opentelemetry::{
 use crate::{
     acquirer::{Engine, TokenAcquirer},
     cache::{AnsweredBy, Reason, place},
+    credential::CertificateFacts,
 };
 
 /// What the builder was given.
@@ -204,25 +205,45 @@ pub(crate) fn observe(meters: &Meters, tokens: &TokenAcquirer) {
             });
         })
         .build();
-    meter
-        .f64_observable_gauge("entra.credential.expires_in")
-        .with_unit("s")
-        .with_description("How long a certificate of the application is valid; negative once it has expired")
-        .with_callback(move |observer| {
-            with(&engine, |engine, client| {
-                let now = engine.shared.cache.now();
-                for credential in engine.credentials.report() {
-                    let Some(certificate) = credential.certificate else { continue };
-                    let left = certificate
-                        .expires_at
-                        .duration_since(now)
-                        .map_or_else(|ended| -ended.duration().as_secs_f64(), |left| left.as_secs_f64());
-                    observer
-                        .observe(left, &[client.clone(), KeyValue::new("entra.credential", credential.at)]);
-                }
-            });
-        })
-        .build();
+    let ages: [(&str, &str, Tells); 2] = [
+        (
+            "entra.credential.expires_in",
+            "How long a certificate of the application is valid; negative once it has expired",
+            |certificate, now| seconds_between(now, certificate.expires_at),
+        ),
+        (
+            "entra.credential.age",
+            "How long ago a certificate of the application began to be valid",
+            |certificate, now| seconds_between(certificate.valid_from, now),
+        ),
+    ];
+    for (name, about, tells) in ages {
+        let engine = engine.clone();
+        meter
+            .f64_observable_gauge(name)
+            .with_unit("s")
+            .with_description(about)
+            .with_callback(move |observer| {
+                with(&engine, |engine, client| {
+                    let now = engine.shared.cache.now();
+                    for credential in engine.credentials.report() {
+                        let Some(certificate) = credential.certificate else { continue };
+                        let attributes = [client.clone(), KeyValue::new("entra.credential", credential.at)];
+                        observer.observe(tells(&certificate, now), &attributes);
+                    }
+                });
+            })
+            .build();
+    }
+}
+
+/// What is told of a certificate at a time.
+type Tells = fn(&CertificateFacts, SystemTime) -> f64;
+
+/// Negative where the first comes later.
+fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
+    to.duration_since(from)
+        .map_or_else(|before| -before.duration().as_secs_f64(), |after| after.as_secs_f64())
 }
 
 fn with(engine: &Weak<Engine>, observe: impl FnOnce(&Engine, &KeyValue)) {
