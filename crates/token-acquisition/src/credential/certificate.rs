@@ -1,11 +1,12 @@
 //! A certificate that can sign: with a private key that lies here (RSA, long enough, belonging to
-//! it), or with one that does not leave its vault.
+//! it), or with one that does not leave the vault or the store that keeps it.
 
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use async_trait::async_trait;
 use aws_lc_rs::{
     digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest},
     rand::SystemRandom,
@@ -19,7 +20,7 @@ use base64::{
 use entra_abstractions::{Misconfigured, Secret, TokenError};
 use x509_parser::{
     certificate::X509Certificate, oid_registry::OID_PKCS1_RSAENCRYPTION, prelude::parse_x509_certificate,
-    time::ASN1Time,
+    public_key::PublicKey, time::ASN1Time,
 };
 
 use crate::hex::hex;
@@ -27,7 +28,6 @@ use crate::hex::hex;
 use super::{
     aside,
     container::{Container, PrivateKey},
-    vault::VaultKey,
 };
 
 /// A certificate that can sign. Parsing the key is the expensive part, so it is done once, here.
@@ -44,8 +44,18 @@ pub(crate) struct SigningCertificate {
 /// Where the private key is.
 enum Signer {
     Here(rsa::KeyPair),
-    Vault(VaultKey),
+    Elsewhere(Arc<dyn KeyElsewhere>),
 }
+
+/// A private key that is used where it lies, and does not leave: in a vault, in a store of the system.
+#[async_trait]
+pub(super) trait KeyElsewhere: Send + Sync {
+    /// Its signature of a digest.
+    async fn sign(&self, algorithm: Algorithm, sha256: &[u8]) -> Result<Vec<u8>, TokenError>;
+}
+
+/// In bits. Of a key that lies here, aws-lc-rs sees to it.
+const SHORTEST: usize = 2048;
 
 /// How an assertion is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +112,17 @@ impl SigningCertificate {
     }
 
     /// A certificate whose key stays where it is.
-    pub(super) fn from_vault(der: &[u8], key: VaultKey) -> Result<Self, Misconfigured> {
+    pub(super) fn with_key_elsewhere(der: &[u8], key: Arc<dyn KeyElsewhere>) -> Result<Self, Misconfigured> {
         let leaf = (der, parse(der)?);
-        if !is_rsa(&leaf.1) {
-            return Err(not_rsa());
+        match leaf.1.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) if key.key_size() >= SHORTEST => {}
+            Ok(PublicKey::RSA(_)) => {
+                return Err(Misconfigured::new("the certificate's key is shorter than 2048 bits")
+                    .hint("make an RSA certificate of at least 2048 bits"));
+            }
+            _ => return Err(not_rsa()),
         }
-        Ok(Self::new(Signer::Vault(key), &leaf, &[]))
+        Ok(Self::new(Signer::Elsewhere(key), &leaf, &[]))
     }
 
     fn new(signer: Signer, leaf: &Parsed<'_>, certificates: &[Parsed<'_>]) -> Self {
@@ -148,7 +163,7 @@ impl SigningCertificate {
         message: &str,
     ) -> Result<Vec<u8>, TokenError> {
         match &self.signer {
-            Signer::Vault(key) => key.sign(algorithm, digest(&SHA256, message.as_bytes()).as_ref()).await,
+            Signer::Elsewhere(key) => key.sign(algorithm, digest(&SHA256, message.as_bytes()).as_ref()).await,
             Signer::Here(_) => {
                 let (this, message) = (Arc::clone(self), message.to_owned());
                 Ok(aside(move || this.sign_here(algorithm, message.as_bytes())).await?)
@@ -198,6 +213,11 @@ impl SigningCertificate {
     /// Since when it is valid, in seconds: what is newer came later.
     pub(super) fn not_before(&self) -> i64 {
         self.not_before.timestamp()
+    }
+
+    /// The certificate itself, as DER.
+    pub(super) fn leaf(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(self.chain.first()?).ok()
     }
 
     /// The certificate and those above it, as `x5c` has them.

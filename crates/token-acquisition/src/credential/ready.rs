@@ -15,7 +15,7 @@ use super::{
     pipelines::PipelineAssertion,
     signer::{CertificateSigner, Manner},
     source::CertificateSource,
-    store::{self, StoreCertificate},
+    store::{Place as StorePlace, StoreCertificate},
     vault::{KeyStays, VaultCertificate, VaultClient},
 };
 
@@ -69,9 +69,9 @@ impl Surroundings<'_> {
             }
             CredentialSource::CertificateStore { path, find, password } => {
                 let wanted = find.wanted()?;
-                match store::directories(path.as_deref(), self.environment) {
-                    Ok(directories) => {
-                        let store = StoreCertificate::new(directories, wanted, password.clone());
+                match StorePlace::of(path.as_deref(), self.environment) {
+                    Ok(place) => {
+                        let store = StoreCertificate::new(place, wanted, password.clone());
                         self.certificate(CertificateSource::Store(Arc::new(store)), self.manner, None)
                     }
                     Err(fault) => Means::Unusable(fault),

@@ -9,13 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{Misconfigured, Secret, TokenError};
 use tokio::{sync, time::timeout};
 
 use super::{
     aside,
-    certificate::{Algorithm, SigningCertificate},
+    certificate::{Algorithm, KeyElsewhere, SigningCertificate},
     disk,
 };
 use crate::{jitter, telemetry};
@@ -141,7 +142,7 @@ impl VaultCertificate {
         let der =
             bundle.der().ok_or_else(|| self.fault("came damaged from its key vault", "import it again"))?;
         let key = VaultKey { client: Arc::clone(&self.client), path: self.client.path_of(&bundle.kid)? };
-        Ok(SigningCertificate::from_vault(&der, key)?)
+        Ok(SigningCertificate::with_key_elsewhere(&der, Arc::new(key))?)
     }
 
     async fn with_key(&self, secret: SecretBundle) -> Result<SigningCertificate, Misconfigured> {
@@ -164,14 +165,14 @@ impl VaultCertificate {
 }
 
 /// A private key that does not leave its vault.
-pub(super) struct VaultKey {
+struct VaultKey {
     client: Arc<VaultClient>,
     path: String,
 }
 
-impl VaultKey {
-    /// The vault's signature of a digest.
-    pub(super) async fn sign(&self, algorithm: Algorithm, sha256: &[u8]) -> Result<Vec<u8>, TokenError> {
+#[async_trait]
+impl KeyElsewhere for VaultKey {
+    async fn sign(&self, algorithm: Algorithm, sha256: &[u8]) -> Result<Vec<u8>, TokenError> {
         let asked = serde_json::json!({ "alg": algorithm.name(), "value": URL_SAFE_NO_PAD.encode(sha256) });
         let signature: Signature = self.client.post(&format!("{}/sign", self.path), &asked).await?;
         URL_SAFE_NO_PAD.decode(signature.value.trim_end_matches('=')).map_err(|error| {

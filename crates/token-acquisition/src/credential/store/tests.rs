@@ -1,6 +1,11 @@
 //! A store is a directory; what lies in it comes and goes.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::*;
 
@@ -18,7 +23,11 @@ fn store(files: &[&str]) -> tempfile::TempDir {
 }
 
 fn found(directory: &Path, wanted: Wanted) -> Result<Vec<String>, String> {
-    held(&StoreCertificate::new(vec![directory.to_owned()], wanted, None))
+    held(&store_in(directory, wanted))
+}
+
+fn store_in(directory: &Path, wanted: Wanted) -> StoreCertificate {
+    StoreCertificate::new(Place::Directories(vec![directory.to_owned()]), wanted, None)
 }
 
 fn held(store: &StoreCertificate) -> Result<Vec<String>, String> {
@@ -33,7 +42,7 @@ const RSA: &str = "YsG72XeBtbg6a-zB7gRCdIlcLYWqVSg6BB72zpqoe94";
 fn facts(name: &str) -> (String, String, String) {
     let content = fs::read(fixture(name)).unwrap();
     let certificate = SigningCertificate::from_content(&content, None).unwrap();
-    let der = STANDARD.decode(&certificate.chain()[0]).unwrap();
+    let der = certificate.leaf().unwrap();
     let subject = x509_parser::prelude::parse_x509_certificate(&der).unwrap().1.subject().to_string();
     let sha256 = crate::hex::hex(digest(&SHA256, &der).as_ref());
     (certificate.sha1_hex().to_owned(), sha256, subject)
@@ -91,7 +100,7 @@ fn what_is_put_beside_comes_first_if_it_is_newer_and_nothing_good_is_lost() {
     let directory = store(&["rsa.pem"]);
     let (_, _, subject) = facts("rsa.pem");
     let wanted = Wanted::subject_name(subject.split('=').nth(1).unwrap().get(..3).unwrap()).unwrap();
-    let store = StoreCertificate::new(vec![directory.path().to_owned()], wanted, None);
+    let store = store_in(directory.path(), wanted);
     assert_eq!(held(&store), Ok(vec![RSA.to_owned()]));
     fs::copy(fixture("rsa.pfx"), directory.path().join("the-same.pfx")).unwrap();
     assert_eq!(held(&store), Ok(vec![RSA.to_owned()]));
