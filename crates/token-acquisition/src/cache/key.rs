@@ -58,6 +58,8 @@ pub(crate) struct Key {
     fmi_path: Option<FmiPath>,
     client_claims: Option<Claims>,
     parameters: Box<[Parameter]>,
+    /// Whether the four before this say nothing, so that a look-up need not compare them.
+    is_plain: bool,
 }
 
 /// Whose token it is.
@@ -117,6 +119,16 @@ impl Owner {
     }
 }
 
+impl OwnerRef<'_> {
+    fn is(&self, owner: &Owner) -> bool {
+        match (self, owner) {
+            (Self::App, Owner::App) => true,
+            (Self::Assertion(one), Owner::Assertion(other)) => **one == *other,
+            (_, owner) => *self == owner.as_ref(),
+        }
+    }
+}
+
 impl Key {
     pub(crate) fn as_ref(&self) -> KeyRef<'_> {
         KeyRef {
@@ -165,6 +177,7 @@ impl KeyRef<'_> {
             scheme: self.scheme.clone(),
             fmi_path: self.fmi_path.cloned(),
             client_claims: self.client_claims.cloned(),
+            is_plain: self.is_plain(),
             parameters: self
                 .parameters
                 .iter()
@@ -174,38 +187,26 @@ impl KeyRef<'_> {
         }
     }
 
+    /// Nearly all requests ask for a bearer token, and for nothing more.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        matches!(self.scheme, Scheme::Bearer)
+            && self.fmi_path.is_none()
+            && self.client_claims.is_none()
+            && (self.parameters.is_empty() || self.shaping().next().is_none())
+    }
+
     pub(super) fn shaping(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|parameter| parameter.shapes_token())
     }
 
     /// Whether the same parameters shape both, in whatever order they were said.
     fn is_shaped_as(&self, other: &Self) -> bool {
-        // Nearly always there are none.
         let within =
             |a: &Self, b: &Self| a.shaping().all(|parameter| b.shaping().any(|other| other == parameter));
-        (self.parameters.is_empty() && other.parameters.is_empty())
-            || (self.shaping().count() == other.shaping().count()
-                && within(self, other)
-                && within(other, self))
+        self.shaping().count() == other.shaping().count() && within(self, other) && within(other, self)
     }
 }
-
-impl PartialEq for KeyRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { identity, owner, tenant, scopes, scheme, fmi_path, client_claims, parameters: _ } = self;
-        // One engine has one identity, so the pointers are equal nearly always.
-        (Arc::ptr_eq(identity, other.identity) || *identity == other.identity)
-            && *owner == other.owner
-            && *tenant == other.tenant
-            && *scopes == other.scopes
-            && *scheme == other.scheme
-            && *fmi_path == other.fmi_path
-            && *client_claims == other.client_claims
-            && self.is_shaped_as(other)
-    }
-}
-
-impl Eq for KeyRef<'_> {}
 
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -219,6 +220,9 @@ impl Hash for KeyRef<'_> {
             tenant.hash(state);
         }
         scopes.hash(state);
+        if self.is_plain() {
+            return;
+        }
         if let Some(path) = fmi_path {
             path.hash(state);
         }
@@ -237,7 +241,7 @@ impl Hash for KeyRef<'_> {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.as_ref() == other.as_ref()
+        self.as_ref().equivalent(other)
     }
 }
 
@@ -250,7 +254,20 @@ impl Hash for Key {
 }
 
 impl Equivalent<Key> for KeyRef<'_> {
+    #[inline]
     fn equivalent(&self, key: &Key) -> bool {
-        *self == key.as_ref()
+        let Key { identity, owner, tenant, scopes, scheme, fmi_path, client_claims, parameters: _, is_plain } =
+            key;
+        // One engine has one identity, so the pointers are equal nearly always.
+        (Arc::ptr_eq(self.identity, identity) || *self.identity == *identity)
+            && *self.scopes == *scopes
+            && self.owner.is(owner)
+            && *self.tenant == *tenant
+            && self.is_plain() == *is_plain
+            && (*is_plain
+                || (*self.scheme == *scheme
+                    && self.fmi_path == fmi_path.as_ref()
+                    && self.client_claims == client_claims.as_ref()
+                    && self.is_shaped_as(&key.as_ref())))
     }
 }

@@ -4,7 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use entra_abstractions::{
-    AccountId, Claims, ClockSkew, Exchange, InteractionRequired, Rejected, Secret, TokenError, Unavailable,
+    AccountId, Claims, ClockSkew, Diagnosis, Exchange, InteractionRequired, Owner, Rejected, Secret,
+    TokenError, Unavailable,
 };
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -135,7 +136,7 @@ impl Answer<'_> {
         if post.for_user && user_must_act {
             return InteractionRequired::new(exchange, post.scopes.clone(), claims).into();
         }
-        Rejected::new(exchange).with_claims(claims).into()
+        Rejected::new(without_a_user(exchange)).with_claims(claims).into()
     }
 
     /// An answer that is none of a token endpoint: a proxy's page, a cut-off body. Of the body
@@ -158,6 +159,16 @@ impl Answer<'_> {
         );
         Unavailable::new(exchange, what)
     }
+}
+
+/// What a user would be sent to do is an administrator's to settle where there is none.
+fn without_a_user(exchange: Exchange) -> Exchange {
+    let Some(told) = exchange.diagnosis().filter(|diagnosis| diagnosis.owner() == Owner::User).copied()
+    else {
+        return exchange;
+    };
+    let fix = "no user stands behind this request, so an administrator must change the policy, or consent";
+    exchange.with_diagnosis(Some(Diagnosis::new(told.number(), Owner::Administrator, told.cause(), fix)))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
