@@ -51,9 +51,15 @@ mod tests {
     fn the_document_has_them() {
         let document = include_str!("../../../docs/observability.md");
         let source = include_str!("telemetry.rs").split("#[cfg(test)]").next().unwrap();
-        for name in ["api.call", "api.called", "api.challenged", "api.header_reserved"] {
+        for row in [
+            "`api.call` | span | info | `api`, `otel.kind`, `http.request.method`, `server.address`",
+            "`api.called` | event | debug | `api`, `method`, `status`",
+            "`api.challenged` | event | debug | `api`",
+            "`api.header_reserved` | event | warn | `header`",
+        ] {
+            let name = row.split('`').nth(1).unwrap();
             assert!(source.contains(&format!("\"{name}\"")), "{name} is not told");
-            assert!(document.contains(&format!("| `{name}` |")), "{name} is not in the document");
+            assert!(document.contains(&format!("| {row} |")), "{row} is not in the document");
         }
         assert_eq!(source.matches("target: TARGET").count(), 4, "something more is told");
     }

@@ -190,10 +190,13 @@ impl KeyRef<'_> {
     /// Nearly all requests ask for a bearer token, and for nothing more.
     #[inline]
     fn is_plain(&self) -> bool {
-        matches!(self.scheme, Scheme::Bearer)
-            && self.fmi_path.is_none()
-            && self.client_claims.is_none()
-            && (self.parameters.is_empty() || self.shaping().next().is_none())
+        // Whole, so that a new field does not compile before it is compared: plain keys are not.
+        let Self { identity: _, owner: _, tenant: _, scopes: _, scheme, fmi_path, client_claims, parameters } =
+            self;
+        matches!(scheme, Scheme::Bearer)
+            && fmi_path.is_none()
+            && client_claims.is_none()
+            && (parameters.is_empty() || self.shaping().next().is_none())
     }
 
     pub(super) fn shaping(&self) -> impl Iterator<Item = &Parameter> {
