@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: builds the targets with instrumentation, and lets libFuzzer loose on each.
+//! `cargo xtask fuzz`: plays the property tests with cases that nobody has seen, then builds the
+//! targets with instrumentation, and lets libFuzzer loose on each.
 //!
 //! It needs no nightly toolchain: what coverage takes are code generation options of rustc, and the
 //! sanitizers would look for what safe Rust cannot do.
@@ -19,6 +20,7 @@ use self::figures::Figures;
 use crate::{
     program::{Program, Shows},
     progress::{self, Screen},
+    repository::Repository,
 };
 
 /// Which targets, and for how long.
@@ -48,6 +50,7 @@ pub(crate) fn run(root: &Path, wish: &Wish) -> Result<ExitCode> {
     let corpus = root.join("crates/fuzz/corpus");
     let targets = chosen(&names(&corpus)?, &wish.target)?;
     let place = place(root)?;
+    let properties_hold = !wish.target.is_empty() || properties(root)?;
     let program = build(root, &place)?;
     if let Some(input) = &wish.input {
         return play(&program, &targets, input);
@@ -62,8 +65,26 @@ pub(crate) fn run(root: &Path, wish: &Wish) -> Result<ExitCode> {
     for line in figures::table(&all) {
         progress::say(&line);
     }
-    let is_good = all.iter().all(|(_, figures)| figures.finding.is_none());
+    let is_good = properties_hold && all.iter().all(|(_, figures)| figures.finding.is_none());
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// So many cases of each property; the gate plays a few hundred, and always the same.
+const CASES: &str = "20000";
+
+/// Whether the properties hold for new cases. The tests beside them run along.
+fn properties(root: &Path) -> Result<bool> {
+    let repository = Repository::read(root)?;
+    let with_properties =
+        repository.crates.iter().filter(|member| member.needs.iter().any(|need| need.package == "proptest"));
+    let packages: Vec<_> = with_properties.map(|member| format!("--package {}", member.package)).collect();
+    let screen = Screen::begin("properties", &format!("{CASES} new cases of each"));
+    let held = Program::cargo(root, &format!("test --lib --tests --no-fail-fast {}", packages.join(" ")))
+        .variable("PROPTEST_CASES", CASES)
+        .shows(Shows::Output)
+        .run(&screen);
+    screen.end(held.is_ok());
+    Ok(held.is_ok())
 }
 
 fn names(corpus: &Path) -> Result<Vec<String>> {

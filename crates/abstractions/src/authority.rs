@@ -112,6 +112,10 @@ impl Authority {
     /// A provider has no tenants: its host stands in the place of one.
     fn of_provider(mut url: Url) -> Result<Self, Misconfigured> {
         url.set_fragment(None);
+        if url.query() == Some("") {
+            // A question mark alone says nothing, and would make another provider of the same one.
+            url.set_query(None);
+        }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
         let mut instance = url.clone();

@@ -175,6 +175,7 @@ fn other_providers_are_those_whose_path_names_no_tenant() {
             "https://idp.example/realms/x/.well-known/openid-configuration?policy=p",
         ),
         ("https://accounts.example", "https://accounts.example/.well-known/openid-configuration"),
+        ("https://accounts.example/?", "https://accounts.example/.well-known/openid-configuration"),
         ("https://idp.example/v2.0", "https://idp.example/v2.0/.well-known/openid-configuration"),
         (
             "https://idp.example/contoso.example/oauth2",
