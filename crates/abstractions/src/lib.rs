@@ -8,6 +8,7 @@ mod challenge;
 mod claims;
 mod clock;
 mod cloud;
+mod connection_string;
 mod correlation;
 mod environment;
 mod error;
@@ -32,6 +33,7 @@ pub use challenge::Challenge;
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};
 pub use cloud::Cloud;
+pub use connection_string::{ConnectionParts, ConnectionString};
 pub use correlation::CorrelationId;
 pub use environment::Environment;
 pub use error::{
@@ -45,7 +47,10 @@ pub use request::{FmiPath, Parameter, Place, TokenRequest};
 pub use scope::{Scopes, is_identity_scope};
 pub use secret::Secret;
 pub use section::Section;
-pub use store::{StoreError, StoreKey, StoreTokens, StoredEntry};
+pub use store::{
+    EncryptionKeys, Kept, SharedStore, StoreError, StoreKey, StoreSettings, StoreTokens, StoredEntry,
+    Unreadable,
+};
 pub use subject::{
     AccountId, AgentSubject, AgentUser, ManagedIdentityId, OnBehalfOf, ResourceId, SessionKey, Subject, Upn,
     User, UserAssertion,

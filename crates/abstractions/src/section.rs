@@ -1,7 +1,10 @@
 //! Configuration as it was written: a piece of JSON that knows its path. Read by those who build
 //! from it, so that each fault can be told with its place.
 
+mod duration;
 pub mod known;
+
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -117,6 +120,20 @@ impl Section {
             faults.add(Misconfigured::new("true or false is expected here").at(self.path_of(key)));
         }
         flag
+    }
+
+    /// How long something lasts: seconds, or hours, minutes and seconds as .NET writes them.
+    pub fn duration(&self, key: &str, faults: &mut Faults) -> Option<Duration> {
+        let text = self.text(key, faults)?;
+        let duration = duration::parse(text.trim());
+        if duration.is_none() {
+            faults.add(
+                Misconfigured::new("not a time that can be waited")
+                    .at(self.path_of(key))
+                    .hint("write seconds, such as 30, or hours, minutes and seconds, such as 00:00:30"),
+            );
+        }
+        duration
     }
 
     /// Words: a list of texts, or one text with blanks between. An empty list is `Some`.

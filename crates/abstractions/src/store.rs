@@ -1,6 +1,10 @@
 //! The store that instances share: opaque bytes under a digest, until a time. What is in them, and
 //! whether they are encrypted, it never knows.
 
+mod encryption;
+mod settings;
+mod shared;
+
 use std::{
     error::Error,
     fmt::{self, Debug},
@@ -13,14 +17,20 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+pub use encryption::EncryptionKeys;
+pub use settings::StoreSettings;
+pub use shared::{Kept, SharedStore, Unreadable};
+
 /// Keeps entries by key until their time has passed: Redis, a database, a file.
 ///
 /// An implementation moves bytes and nothing else. It answers or fails within a time of its own,
 /// is safe to use from many tasks, and passes [`testing::store_conformance`](crate::testing).
 ///
+/// To build one does no I/O: an application starts while its store is down. Connections are opened
+/// when they are first needed, and again when they are lost.
+///
 /// # Security
-/// An entry may hold a refresh token. Whoever can read the store must be trusted with it, or the
-/// entries must be encrypted on their way.
+/// An entry may hold a refresh token. A [`SharedStore`] encrypts it on its way here.
 #[doc(alias = "IDistributedCache")]
 #[doc(alias = "IMsalTokenCacheProvider")]
 #[async_trait]
@@ -36,6 +46,13 @@ pub trait StoreTokens: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`] when it is not certain that the entry is kept.
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError>;
+
+    /// Keeps an entry where none is under the key that has not ended, and says whether it did. Of
+    /// all processes that do so at once, one does.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not certain which of both is the case.
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError>;
 
     /// Lets an entry go, and says whether there was one.
     ///

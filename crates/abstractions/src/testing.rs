@@ -12,7 +12,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
 
-pub use store::{MemoryStore, store_conformance};
+pub use store::{MemoryStore, share, store_conformance};
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]

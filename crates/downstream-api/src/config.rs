@@ -1,7 +1,5 @@
 //! Reads the section of an API as it is written. What it says is checked when the API is built.
 
-use std::time::Duration;
-
 use entra_abstractions::{
     Claims, CorrelationId, Faults, FmiPath, ManagedIdentityId, Misconfigured, Parameter, Place, PopKey,
     Scheme, Section, SessionKey, TenantId,
@@ -40,16 +38,7 @@ pub(crate) fn read(section: &Section, api: &mut ApiBuilder) {
             ),
         }
     }
-    if let Some(text) = section.text("Timeout", faults) {
-        match duration(text.trim()) {
-            Some(timeout) => api.timeout = Some(timeout),
-            None => faults.add(
-                Misconfigured::new("not a time that can be waited")
-                    .at(section.path_of("Timeout"))
-                    .hint("write seconds, such as 30, or hours, minutes and seconds, such as 00:00:30"),
-            ),
-        }
-    }
+    api.timeout = section.duration("Timeout", faults).or(api.timeout);
     if let Some(text) = section.text("ProtocolScheme", faults)
         && let Err(fault) = scheme(text.trim())
     {
@@ -153,59 +142,9 @@ fn scheme(text: &str) -> Result<(), Misconfigured> {
 const METHODS: &[Method] =
     &[Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
 
-/// Seconds (`30`, `2.5`), or .NET's form `[d.]hh:mm[:ss[.fffffff]]`. Nothing and more than a day
-/// are slips: no call waits so long.
-fn duration(text: &str) -> Option<Duration> {
-    let seconds = match text.split_once(':') {
-        None => text.parse::<f64>().ok()?,
-        Some((hours, rest)) => {
-            let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
-            let (minutes, seconds) = rest.split_once(':').unwrap_or((rest, "0"));
-            let within = |text: &str, most: u32| {
-                text.parse::<u32>().ok().filter(|value| *value <= most).map(f64::from)
-            };
-            let seconds = seconds.parse::<f64>().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
-            within(days, 1)? * 86_400.0 + within(hours, 23)? * 3_600.0 + within(minutes, 59)? * 60.0 + seconds
-        }
-    };
-    if seconds <= 0.0 || seconds > 86_400.0 {
-        return None;
-    }
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_or_the_form_of_dotnet() {
-        let check = |text: &str, expected: Option<f64>| {
-            assert_eq!(duration(text), expected.map(Duration::from_secs_f64), "{text}");
-        };
-        check("30", Some(30.0));
-        check("2.5", Some(2.5));
-        check("00:00:30", Some(30.0));
-        check("00:01:30.5", Some(90.5));
-        check("01:30", Some(5400.0));
-        check("1.00:00:00", Some(86_400.0));
-        for hostile in [
-            "",
-            "0",
-            "-1",
-            "00:00:00",
-            "00:60:00",
-            "24:00:00",
-            "1e9",
-            "NaN",
-            "inf",
-            "30 s",
-            "1:2:3:4",
-            "-00:00:00.0010000",
-        ] {
-            check(hostile, None);
-        }
-    }
 
     #[test]
     fn schemes() {

@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AcquireToken, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, Misconfigured,
-    ProvideAssertion, Section, StoreTokens, SystemClock,
+    ProvideAssertion, Section, SharedStore, SystemClock,
 };
 
 use crate::{
@@ -42,7 +42,7 @@ pub struct TokenAcquirerBuilder {
     discovers_instances: bool,
     cache_budget: usize,
     meters: Meters,
-    store: Option<Arc<dyn StoreTokens>>,
+    store: Option<SharedStore>,
     host: Option<ManagedIdentityId>,
     arc_keys: Option<PathBuf>,
 }
@@ -160,7 +160,7 @@ impl TokenAcquirerBuilder {
     /// Without one they are kept in memory and end with the process.
     #[doc(alias = "AddDistributedTokenCaches")]
     #[must_use]
-    pub fn store(mut self, store: Arc<dyn StoreTokens>) -> Self {
+    pub fn store(mut self, store: SharedStore) -> Self {
         self.store = Some(store);
         self
     }

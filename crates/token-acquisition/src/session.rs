@@ -17,8 +17,8 @@ use std::{
 };
 
 use entra_abstractions::{
-    AccessToken, Clock, Exchange, InteractionRequired, LostSession, Misconfigured, Rejected, StoreError,
-    StoreKey, StoreTokens, TokenError, Unavailable, UserAssertion,
+    AccessToken, Clock, Exchange, InteractionRequired, Kept, LostSession, Misconfigured, Rejected,
+    SharedStore, StoreError, StoreKey, TokenError, Unavailable, UserAssertion,
 };
 use tokio::{sync::Mutex, time::timeout};
 
@@ -37,7 +37,7 @@ use record::SessionRecord;
 /// The sessions of an application and its agents.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    store: Arc<dyn StoreTokens>,
+    store: SharedStore,
     is_shared: bool,
     has_warned: AtomicBool,
     /// Held while a record is looked at and written, never while Entra is asked.
@@ -49,10 +49,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sessions {
     pub(crate) fn in_memory(clock: Arc<dyn Clock>) -> Self {
-        Self { is_shared: false, ..Self::shared(Arc::new(Memory::new(clock))) }
+        // In this very memory the tokens lie open anyway.
+        let store = SharedStore::unencrypted(Arc::new(Memory::new(clock)));
+        Self { is_shared: false, ..Self::shared(store) }
     }
 
-    pub(crate) fn shared(store: Arc<dyn StoreTokens>) -> Self {
+    pub(crate) fn shared(store: SharedStore) -> Self {
         Self { store, is_shared: true, has_warned: AtomicBool::new(false), lanes: Default::default() }
     }
 
@@ -63,14 +65,16 @@ impl Sessions {
     }
 
     async fn read(&self, at: &StoreKey) -> Result<Option<SessionRecord>, StoreError> {
-        let Some(entry) = in_time(self.store.get(at)).await? else { return Ok(None) };
-        match SessionRecord::read(&entry) {
-            Ok(record) => Ok(Some(record)),
-            Err(what) => {
-                telemetry::session_is_unreadable(at, what);
-                Ok(None)
-            }
-        }
+        let what = match in_time(self.store.get(at)).await? {
+            Kept::Entry(entry) => match SessionRecord::read(&entry) {
+                Ok(record) => return Ok(Some(record)),
+                Err(what) => what.to_owned(),
+            },
+            Kept::Unreadable(why) => why.to_string(),
+            Kept::Nothing => return Ok(None),
+        };
+        telemetry::session_is_unreadable(at, &what);
+        Ok(None)
     }
 
     fn lane(&self, at: &StoreKey) -> &Mutex<()> {
@@ -136,7 +140,7 @@ pub(crate) async fn begin(
         }
         record = record.continuing(&before);
     }
-    let kept = in_time(sessions.store.put(&at, record.to_entry(engine.now()))).await;
+    let kept = in_time(sessions.store.put(&at, &record.to_entry(engine.now()))).await;
     kept.map_err(|error| away(engine, plan, error))?;
     fetch::keep_token(engine, plan, key, granted)
 }
@@ -198,7 +202,7 @@ async fn land(
             // Of two that were redeemed at once the newer stays.
             Some(token) if now.came_at() <= granted.came_at => {
                 let record = now.renewed(token, granted.came_at);
-                in_time(sessions.store.put(at, record.to_entry(engine.now()))).await
+                in_time(sessions.store.put(at, &record.to_entry(engine.now()))).await
             }
             _ => Ok(()),
         },

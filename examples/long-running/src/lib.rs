@@ -11,7 +11,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use entra_abstractions::{Clock, Misconfigured, StoreTokens};
+use entra_abstractions::{Clock, Misconfigured, SharedStore};
 use entra_downstream_api::Api;
 use entra_settings::Settings;
 use entra_token_acquisition::{Application, TokenAcquirer};
@@ -28,7 +28,7 @@ pub use worker::Worker;
 pub fn tokens(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    store: Option<Arc<dyn StoreTokens>>,
+    store: Option<SharedStore>,
 ) -> Result<TokenAcquirer, Misconfigured> {
     let application = Application::from_section(&settings.section("AzureAd"))?;
     let builder = TokenAcquirer::builder(application).clock(clock);

@@ -124,3 +124,22 @@ pub const MANAGED_IDENTITY: &[&str] = &["UserAssignedClientId"];
 /// `TokenValidationParameters` of a protected API.
 pub const TOKEN_VALIDATION_PARAMETERS: &[&str] =
     &["ValidAlgorithms", "ValidAudience", "ValidAudiences", "ValidIssuer", "ValidIssuers", "ValidateIssuer"];
+
+/// The section `TokenCache`: which store instances share, and how.
+pub const TOKEN_CACHE: &[&str] = &[
+    "ConnectionString",
+    "ContainerId",
+    "CreateIfNotExists",
+    "DatabaseId",
+    "Encryption",
+    "EncryptionKeys",
+    "InstanceName",
+    "Kind",
+    "Lease",
+    "SchemaName",
+    "TableName",
+    "Timeout",
+];
+
+/// The section `PostgresCache`, beside an entry of that name in `ConnectionStrings`.
+pub const POSTGRES_CACHE: &[&str] = &["CreateIfNotExists", "SchemaName", "TableName"];

@@ -1,7 +1,7 @@
 //! A store in memory that can be told to fail, and what every store must do.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{Clock, StoreError, StoreKey, StoreTokens, StoredEntry};
+use crate::{Clock, EncryptionKeys, SharedStore, StoreError, StoreKey, StoreTokens, StoredEntry};
 
 /// A store in memory, which outlives the acquirers that share it and fails when it is told to.
 #[derive(Debug)]
@@ -63,9 +63,26 @@ impl StoreTokens for MemoryStore {
         self.with(|entries| drop(entries.insert(*key, entry)))
     }
 
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        self.with(|entries| match entries.entry(*key) {
+            Entry::Vacant(place) => {
+                place.insert(entry);
+                true
+            }
+            Entry::Occupied(_) => false,
+        })
+    }
+
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
         self.with(|entries| entries.remove(key).is_some())
     }
+}
+
+/// Shares a store among the acquirers of a test, encrypted by a key that everybody knows.
+#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the key is one")]
+pub fn share(store: Arc<dyn StoreTokens>) -> SharedStore {
+    let keys = EncryptionKeys::new("ZW50cmEtcnMgdGVzdHMgc2hhcmUgdGhpcyBvbmUga2U=").expect("it is a key");
+    SharedStore::encrypted(store, keys)
 }
 
 /// What every implementation of [`StoreTokens`] must do: keep, overwrite, remove, let go in time,
@@ -138,6 +155,21 @@ pub async fn store_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass:
     for key in &keys {
         assert!(store.remove(key).await.expect("a store that is here removes"), "an entry was removed");
     }
+
+    let put_new = async |key: &StoreKey, bytes: &[u8], life: Duration| {
+        let entry = StoredEntry::new(bytes, clock.now() + life);
+        store.put_new(key, entry).await.expect("a store that is here keeps")
+    };
+    let key = StoreKey::digest(["conformance", "new"]);
+    assert!(put_new(&key, b"first", Duration::from_secs(2)).await, "nothing was there: it is kept");
+    assert!(!put_new(&key, b"second", HOUR).await, "something is there: it is not kept");
+    holds(&key, b"first", "what was there stays").await;
+    pass(Duration::from_secs(4)).await;
+    assert!(put_new(&key, b"third", HOUR).await, "what was there has ended: it is kept");
+    holds(&key, b"third", "what is new is kept").await;
+    assert!(store.remove(&key).await.expect("a store that is here removes"), "an entry was removed");
+    assert!(put_new(&key, b"fourth", HOUR).await, "what was there is removed: it is kept");
+    store.remove(&key).await.expect("a store that is here removes");
 
     let (short, long) =
         (StoreKey::digest(["conformance", "short"]), StoreKey::digest(["conformance", "long"]));

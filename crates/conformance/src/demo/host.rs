@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use entra_abstractions::{
     Environment,
-    testing::{ManualClock, MemoryStore},
+    testing::{ManualClock, MemoryStore, share},
 };
 use entra_emulator::{Emulator, ids};
 use entra_settings::Settings;
@@ -76,7 +76,7 @@ impl Background {
 
     /// What a process begins with.
     fn tokens(&self) -> Result<TokenAcquirer> {
-        let store = Arc::clone(&self.store) as Arc<_>;
+        let store = share(Arc::clone(&self.store) as Arc<_>);
         Ok(example_long_running::tokens(&self.settings, Arc::clone(&self.clock) as Arc<_>, Some(store))?)
     }
 

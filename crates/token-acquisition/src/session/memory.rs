@@ -33,6 +33,18 @@ impl Memory {
     fn with<T>(&self, act: impl FnOnce(&mut Kept) -> T) -> T {
         act(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn keep(&self, kept: &mut Kept, key: &StoreKey, entry: StoredEntry) {
+        let used = kept.next_use();
+        kept.entries.insert(*key, (used, entry));
+        if kept.entries.len() > self.most {
+            let now = self.clock.now();
+            kept.entries.retain(|_, (_, entry)| entry.expires_at() > now);
+        }
+        if kept.entries.len() > self.most {
+            kept.let_go(self.most / 10);
+        }
+    }
 }
 
 impl Kept {
@@ -64,18 +76,19 @@ impl StoreTokens for Memory {
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
-        self.with(|kept| {
-            let used = kept.next_use();
-            kept.entries.insert(*key, (used, entry));
-            if kept.entries.len() > self.most {
-                let now = self.clock.now();
-                kept.entries.retain(|_, (_, entry)| entry.expires_at() > now);
-            }
-            if kept.entries.len() > self.most {
-                kept.let_go(self.most / 10);
-            }
-        });
+        self.with(|kept| self.keep(kept, key, entry));
         Ok(())
+    }
+
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        Ok(self.with(|kept| {
+            let is_new = kept.entries.get(key).is_none_or(|(_, there)| there.expires_at() <= now);
+            if is_new {
+                self.keep(kept, key, entry);
+            }
+            is_new
+        }))
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {

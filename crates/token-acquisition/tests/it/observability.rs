@@ -10,7 +10,7 @@ use std::{
 use entra_abstractions::{
     AcquireToken, Claims, Clock, Environment, HttpSettings, ManagedIdentityId, OnBehalfOf, SessionKey,
     StoreTokens, StoredEntry, Subject, TokenRequest, User,
-    testing::{MemoryStore, assert_no_secrets},
+    testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, ManagedIdentityHost, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
@@ -246,7 +246,7 @@ async fn what_is_broken_and_goes_on() {
 
     let store = Arc::new(MemoryStore::new(Arc::clone(&kit.clock) as Arc<_>));
     let application = kit.client(ids::API).secret(ids::API_SECRET);
-    let api = kit.builder(application).store(Arc::clone(&store) as Arc<_>).build().unwrap();
+    let api = kit.builder(application).store(share(Arc::clone(&store) as Arc<_>)).build().unwrap();
     let key = SessionKey::new("job-18-of-the-night-shift-000001").unwrap();
     token(&api, &TokenRequest::on_behalf_of(scopes(READ), &kit.caller("alice")).keep_as(key.clone())).await;
     let later = TokenRequest::for_session(scopes("User.Read"), &key);

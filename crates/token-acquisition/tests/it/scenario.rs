@@ -33,7 +33,8 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_abstractions::{
     AcquireToken, AssertionContext, Clock, Environment, Exchange, ProvideAssertion, Section, SignedAssertion,
-    TokenError, Unavailable, testing::MemoryStore,
+    TokenError, Unavailable,
+    testing::{MemoryStore, share},
 };
 use entra_emulator::{Fault, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
@@ -189,7 +190,7 @@ fn start(
         .configuration(root.clone())
         .assertion_provider("workload", Arc::clone(provider) as Arc<_>);
     let engine = match store {
-        Some(store) => builder.store(store).build().unwrap(),
+        Some(store) => builder.store(share(store)).build().unwrap(),
         None => builder.build().unwrap(),
     };
     Running { asked: dress(engine.clone()), engine }

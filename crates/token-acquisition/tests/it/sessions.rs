@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use entra_abstractions::{
     AcquireToken, LostSession, SessionKey, StoreError, StoreKey, StoreTokens, StoredEntry, TokenError,
     TokenRequest, UserAssertion,
-    testing::{MemoryStore, assert_no_secrets},
+    testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, Grant, ids};
 use entra_token_acquisition::TokenAcquirer;
@@ -41,7 +41,7 @@ impl Kit {
 
     fn instance(&self, store: &Arc<impl StoreTokens + 'static>) -> TokenAcquirer {
         let application = self.client(ids::API).secret(ids::API_SECRET);
-        self.builder(application).store(Arc::clone(store) as Arc<_>).build().unwrap()
+        self.builder(application).store(share(Arc::clone(store) as Arc<_>)).build().unwrap()
     }
 }
 
@@ -214,7 +214,7 @@ async fn a_shared_store_carries_it_over_a_restart() {
     }
     // Another application's, and another client's of the same store, are their own.
     let application = kit.client(ids::DAEMON).secret(ids::DAEMON_SECRET);
-    let other = kit.builder(application).store(Arc::clone(&store) as Arc<_>).build().unwrap();
+    let other = kit.builder(application).store(share(Arc::clone(&store) as Arc<_>)).build().unwrap();
     assert_eq!(lost(other.acquire(&later(READ)).await), Some(LostSession::NotKept));
 }
 
@@ -413,6 +413,10 @@ impl StoreTokens for Late {
         self.store.put(key, entry).await
     }
 
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        self.store.put_new(key, entry).await
+    }
+
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
         self.store.remove(key).await
     }
@@ -444,6 +448,11 @@ impl StoreTokens for Hanging {
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
         self.at("put").await;
         self.store.put(key, entry).await
+    }
+
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        self.at("put_new").await;
+        self.store.put_new(key, entry).await
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use entra_abstractions::{
-    Environment, StoreTokens,
-    testing::{ManualClock, MemoryStore},
+    Environment,
+    testing::{ManualClock, MemoryStore, share},
 };
 use entra_emulator::{Emulator, ids};
 use entra_settings::Settings;
@@ -63,7 +63,7 @@ impl World {
 
     /// What a process of ours begins with.
     fn process(&self, shares_store: bool) -> TokenAcquirer {
-        let store = shares_store.then(|| Arc::clone(&self.store) as Arc<dyn StoreTokens>);
+        let store = shares_store.then(|| share(Arc::clone(&self.store) as Arc<_>));
         example_long_running::tokens(&self.settings, Arc::clone(&self.clock) as Arc<_>, store).unwrap()
     }
 

@@ -1,0 +1,42 @@
+use serde_json::json;
+
+use super::*;
+
+const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+fn read(json: serde_json::Value) -> Result<StoreSettings, String> {
+    let section = Section::new("TokenCache", json);
+    StoreSettings::from_section(&section).map_err(|error| error.to_string())
+}
+
+#[test]
+fn as_it_is_written() {
+    let read =
+        read(json!({"Kind": "Redis", "EncryptionKeys": [KEY], "Timeout": "00:00:00.050", "Lease": "10"}));
+    let StoreSettings { keys, timeout, lease } = read.unwrap();
+    assert!(keys.is_some());
+    assert_eq!((timeout, lease), (Some(Duration::from_millis(50)), Some(Duration::from_secs(10))));
+}
+
+#[test]
+fn open_only_where_it_is_written() {
+    assert!(read(json!({"Encryption": "none"})).unwrap().keys.is_none());
+    assert!(read(json!({})).unwrap_err().contains("openssl rand"));
+    let told = |json| read(json).unwrap_err();
+    assert!(
+        told(json!({"Encryption": "Aes"}))
+            .starts_with("TokenCache.Encryption: the only value known here is None")
+    );
+    let both = told(json!({"Encryption": "None", "EncryptionKeys": [KEY]}));
+    assert!(both.starts_with("TokenCache.Encryption: None contradicts"), "{both}");
+}
+
+#[test]
+fn every_fault_at_once() {
+    let told = read(json!({"TimeOut": "soon", "Leese": "10"})).unwrap_err();
+    for part in
+        ["TokenCache.Leese: unknown key (did you mean Lease?)", "TokenCache.Timeout: not a time", "openssl"]
+    {
+        assert!(told.contains(part), "{told}");
+    }
+}
