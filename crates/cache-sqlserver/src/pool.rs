@@ -1,0 +1,60 @@
+//! A few connections, each lent to one caller at a time. One that breaks, or whose caller went away
+//! in the middle, is not taken back.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
+
+use crate::connect::Connection;
+
+/// The idle connections, the youngest last, and how many more may be opened.
+pub(crate) struct Pool {
+    idle: Mutex<Vec<(Connection, Instant)>>,
+    slots: Semaphore,
+}
+
+/// Gateways and firewalls forget a connection that is idle for some minutes, without a word to
+/// either end: Azure's after four. What asks on such a one waits in vain.
+const IDLE: Duration = Duration::from_secs(180);
+
+impl Pool {
+    pub(crate) fn new(connections: usize) -> Self {
+        Self { idle: Mutex::default(), slots: Semaphore::new(connections) }
+    }
+
+    /// The right to use one connection, when fewer than the most are in use.
+    pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        self.slots.acquire().await.ok()
+    }
+
+    /// An idle connection, if there is one that is not too old.
+    pub(crate) fn take(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(_, since)| since.elapsed() < IDLE);
+        idle.pop().map(|(connection, _)| connection)
+    }
+
+    /// Takes a connection back that can be used again.
+    pub(crate) fn give_back(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+    }
+
+    /// Closes what is idle: where one is broken, the others are.
+    pub(crate) fn clear(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+        write!(f, "Pool({idle} idle, {} more may be used)", self.slots.available_permits())
+    }
+}

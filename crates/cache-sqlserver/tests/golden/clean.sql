@@ -1,0 +1,1 @@
+DELETE TOP (1000) FROM [dbo].[TokenCache] WITH (READPAST) WHERE [expires_at] <= DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME());

@@ -1,0 +1,1 @@
+SELECT [name], TYPE_NAME([system_type_id]) AS [type], [max_length] FROM sys.columns WHERE [object_id] = OBJECT_ID(@P1) ORDER BY [column_id];
