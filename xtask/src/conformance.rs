@@ -22,6 +22,11 @@ pub(crate) fn measure(root: &Path, rest: Vec<String>) -> Result<ExitCode> {
     run(root, &["--profile", "bench"], "bench", rest)
 }
 
+/// Starts one of its drills, optimised: what callers notice of a broken store is measured.
+pub(crate) fn drill(root: &Path, rest: Vec<String>) -> Result<ExitCode> {
+    run(root, &["--profile", "bench"], "drill", rest)
+}
+
 /// Plays recordings: those in the repository, or those of a folder.
 pub(crate) fn golden(root: &Path, folder: Option<PathBuf>, web_api: bool) -> Result<ExitCode> {
     let mut rest = Vec::new();

@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use anyhow::Result;
 use clap::{Args, builder::PossibleValuesParser};
 
-use self::steps::STEPS;
+use self::steps::{STEPS, WITHOUT_SERVICES};
 use crate::progress::{self, Screen};
 
 /// One step of the gate.
@@ -27,6 +27,10 @@ pub(crate) struct Selection {
     /// Begins with this step.
     #[arg(long, value_name = "STEP", conflicts_with = "only", value_parser = names(), hide_possible_values = true)]
     from: Option<String>,
+    /// Leaves out the tests that need a Redis, PostgreSQL or MariaDB: for systems that have no packages
+    /// of them, such as Windows.
+    #[arg(long)]
+    without_services: bool,
     /// Stops at the first step that fails.
     #[arg(long)]
     fail_fast: bool,
@@ -44,7 +48,7 @@ struct Outcome {
 /// Runs the selected steps and tells how each of them went.
 pub(crate) fn run(root: &Path, selection: &Selection) -> ExitCode {
     if selection.list {
-        for step in STEPS {
+        for step in selection.known() {
             progress::say(&format!("{:<10} {}", step.name, step.about));
         }
         return ExitCode::SUCCESS;
@@ -78,9 +82,17 @@ impl Step {
 }
 
 impl Selection {
+    /// All steps there are, as they are run.
+    fn known(&self) -> impl Iterator<Item = &'static Step> {
+        let is_left_out = |step: &&Step| self.without_services && step.name == "services";
+        STEPS.iter().filter(move |step| !is_left_out(step)).map(|step| match step.name {
+            "tests" if self.without_services => &WITHOUT_SERVICES,
+            _ => step,
+        })
+    }
+
     fn steps(&self) -> impl Iterator<Item = &'static Step> {
-        STEPS
-            .iter()
+        self.known()
             .skip_while(|step| self.from.as_ref().is_some_and(|from| from != step.name))
             .filter(|step| self.only.is_empty() || self.only.iter().any(|name| name == step.name))
     }
@@ -125,6 +137,9 @@ mod tests {
         check(&[], "fmt", STEPS.len());
         check(&["--from", "clippy"], "clippy", STEPS.len() - 1);
         check(&["--only", "tidy,clippy"], "clippy", 2);
+        check(&["--only", "services,tests"], "services", 2);
+        check(&["--only", "services,tests", "--without-services"], "tests", 1);
+        check(&["--without-services"], "fmt", STEPS.len() - 1);
         assert!(Line::try_parse_from(["test", "--from", "nonsense"]).is_err());
     }
 

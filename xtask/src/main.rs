@@ -9,6 +9,7 @@ mod program;
 mod progress;
 mod repository;
 mod rust_source;
+mod services;
 mod tidy;
 mod tools;
 
@@ -40,7 +41,8 @@ enum Command {
     /// Runs the merge gate: all that must hold before a change goes in.
     ///
     /// Every step runs, whatever the ones before it said, and a table at the end tells which of
-    /// them hold. What a step needs and does not find (cargo-deny), it installs, or says how.
+    /// them hold. What a step needs and does not find (cargo-deny, Redis, PostgreSQL, MariaDB), it
+    /// installs, or says how.
     Test(Selection),
     /// Checks the rules of this house that rustc and Clippy do not know.
     ///
@@ -52,6 +54,14 @@ enum Command {
         /// Only looks whether they are up to date.
         #[arg(long)]
         check: bool,
+    },
+    /// Breaks what this project depends on, under load, and measures what its callers notice.
+    ///
+    /// `drill cache` kills, freezes, fails over, slows down and cuts each store that instances share.
+    Drill {
+        /// Arguments of `conformance drill`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
     },
     /// Measures the warm paths beside their floors and peers; in the bench profile.
     Bench {
@@ -92,6 +102,7 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Demo { rest } => conformance::start(&root, "demo", rest),
         Command::Bench { rest } => conformance::measure(&root, rest),
+        Command::Drill { rest } => conformance::drill(&root, rest),
         Command::Conformance { rest } => conformance::start(&root, "peers", rest),
         Command::Golden { folder, web_api } => conformance::golden(&root, folder, web_api),
         Command::Fuzz(wish) => fuzz::run(&root, &wish),

@@ -10,28 +10,27 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Failure, package::Program};
+use crate::{Failure, package::Program, user::User};
 
 pub(crate) struct Folder {
     folder: TempDir,
-    /// Who runs what is started here; PostgreSQL refuses root, and nothing here needs it.
-    user: Option<User>,
-}
-
-#[derive(Clone, Copy)]
-struct User {
-    id: u32,
-    group: u32,
+    /// Who runs what is started here.
+    user: User,
 }
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Result<Self, Failure> {
-        let user = unprivileged()?;
+        let user = User::unprivileged()?;
         let folder = tempfile::Builder::new().prefix(&format!("entra-{name}-")).tempdir();
         let folder = folder.map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;
         let folder = Self { folder, user };
-        folder.hand_over(folder.path())?;
+        folder.hand_over(folder.path(), 0o700)?;
         Ok(folder)
+    }
+
+    /// Lets a program run as the user of this folder.
+    pub(crate) fn disguise(&self, command: &mut Command) {
+        self.user.run(command);
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -50,8 +49,7 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
         let path = self.join(name);
         fs::write(&path, text).map_err(|error| failed(&path, &error))?;
-        private(&path).map_err(|error| failed(&path, &error))?;
-        self.hand_over(&path)?;
+        self.hand_over(&path, 0o600)?;
         Ok(path)
     }
 
@@ -59,10 +57,7 @@ impl Folder {
     pub(crate) fn command(&self, program: &Program) -> Result<Command, Failure> {
         let mut command = Command::new(program.find()?);
         command.current_dir(self.path()).env("HOME", self.path()).stdin(Stdio::null());
-        own_group(&mut command);
-        if let Some(user) = self.user {
-            become_user(&mut command, user);
-        }
+        self.disguise(&mut command);
         Ok(command)
     }
 
@@ -95,16 +90,8 @@ impl Folder {
         Err(Failure::new(format!("{} failed ({})", program.name, output.status)).with_text(&said))
     }
 
-    #[cfg(unix)]
-    fn hand_over(&self, path: &Path) -> Result<(), Failure> {
-        let Some(User { id, group }) = self.user else { return Ok(()) };
-        std::os::unix::fs::chown(path, Some(id), Some(group)).map_err(|error| failed(path, &error))
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "no server is started here")]
-    fn hand_over(&self, _: &Path) -> Result<(), Failure> {
-        Ok(())
+    fn hand_over(&self, path: &Path, mode: u32) -> Result<(), Failure> {
+        self.user.own(path, mode).map_err(|error| failed(path, &error))
     }
 }
 
@@ -117,62 +104,6 @@ impl Drop for Folder {
             eprintln!("the log of the server: {}", self.log().display());
         }
     }
-}
-
-/// Out of the group of the terminal, whose Ctrl-C would end the server under the test that uses it.
-pub(crate) fn own_group(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(not(unix))]
-    let _ = command;
-}
-
-#[cfg(unix)]
-fn become_user(command: &mut Command, user: User) {
-    use std::os::unix::process::CommandExt;
-
-    // Root that becomes somebody else also loses its further groups here.
-    command.gid(user.group).uid(user.id);
-}
-
-#[cfg(not(unix))]
-fn become_user(_: &mut Command, _: User) {}
-
-/// `nobody`, where this program is root.
-#[cfg(unix)]
-fn unprivileged() -> Result<Option<User>, Failure> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let number = |of: &str| {
-        let output = Command::new("id").args([of, "nobody"]).output().ok()?;
-        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
-    };
-    match (number("-u"), number("-g")) {
-        (Some(id), Some(group)) => Ok(Some(User { id, group })),
-        _ => Err(Failure::new("this runs as root and there is no user `nobody` to run servers as")),
-    }
-}
-
-#[cfg(not(unix))]
-fn unprivileged() -> Result<Option<User>, Failure> {
-    Err(Failure::new(
-        "there are no packages of these servers for this system; `cargo xtask test --without-services` \
-         leaves their tests out",
-    ))
-}
-
-#[cfg(unix)]
-fn private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "no server is started here")]
-fn private(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {

@@ -15,6 +15,7 @@ mod signal;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
+mod user;
 mod watchdog;
 
 pub use crate::{

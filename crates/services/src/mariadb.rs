@@ -24,6 +24,9 @@ pub struct MariaDb {
 }
 
 impl MariaDb {
+    /// The variable by which the gate tells where the one is that all tests share.
+    pub const SHARED: &str = "ENTRA_TEST_MARIADB";
+
     /// A server that does not speak TLS.
     ///
     /// # Errors
@@ -55,7 +58,7 @@ impl MariaDb {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn shared() -> Result<Shared<Self>, Failure> {
-        Shared::find("ENTRA_TEST_MARIADB", Self::start, Self::url)
+        Shared::find(Self::SHARED, Self::start, Self::url)
     }
 
     /// Where it is, user, password, database and all.

@@ -24,6 +24,9 @@ pub struct PostgreSql {
 }
 
 impl PostgreSql {
+    /// The variable by which the gate tells where the one is that all tests share.
+    pub const SHARED: &str = "ENTRA_TEST_POSTGRESQL";
+
     /// A server that does not speak TLS.
     ///
     /// # Errors
@@ -54,7 +57,7 @@ impl PostgreSql {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn shared() -> Result<Shared<Self>, Failure> {
-        Shared::find("ENTRA_TEST_POSTGRESQL", Self::start, Self::url)
+        Shared::find(Self::SHARED, Self::start, Self::url)
     }
 
     /// Where it is, user, password, database and all.

@@ -39,6 +39,9 @@ struct Access {
 }
 
 impl Redis {
+    /// The variable by which the gate tells where the one is that all tests share.
+    pub const SHARED: &str = "ENTRA_TEST_REDIS";
+
     /// A server without a password.
     ///
     /// # Errors
@@ -73,7 +76,7 @@ impl Redis {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn shared() -> Result<Shared<Self>, Failure> {
-        Shared::find("ENTRA_TEST_REDIS", Self::start, Self::url)
+        Shared::find(Self::SHARED, Self::start, Self::url)
     }
 
     /// Where it is, password and all.

@@ -51,7 +51,7 @@ struct State {
 impl Server {
     /// Starts it on a port that is free; on another one if somebody else takes it meanwhile.
     pub(crate) fn start(folder: Folder, recipe: Recipe) -> Result<Self, Failure> {
-        let watchdog = Watchdog::over(folder.path())?;
+        let watchdog = Watchdog::over(&folder)?;
         let state = Mutex::new(State { child: None, watchdog });
         let mut server = Self { port: 0, recipe, state, folder };
         for _ in 1..port::TRIES {

@@ -5,11 +5,10 @@
 
 use std::{
     io::Write as _,
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
-use crate::{Failure, folder};
+use crate::{Failure, folder::Folder};
 
 /// Each line replaces the processes that are to be killed.
 const SCRIPT: &str =
@@ -18,11 +17,11 @@ const SCRIPT: &str =
 pub(crate) struct Watchdog(Child);
 
 impl Watchdog {
-    pub(crate) fn over(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn over(folder: &Folder) -> Result<Self, Failure> {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "sh"]).arg(path);
+        command.args(["-c", SCRIPT, "sh"]).arg(folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        folder::own_group(&mut command);
+        folder.disguise(&mut command);
         let child = command.spawn();
         child.map(Self).map_err(|error| Failure::new(format!("sh could not be started: {error}")))
     }

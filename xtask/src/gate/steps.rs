@@ -10,7 +10,7 @@ use crate::{
     program::{Program, Shows},
     progress::Screen,
     repository::{Crate, Repository},
-    tidy, tools,
+    services, tidy, tools,
 };
 
 pub(super) const STEPS: &[Step] = &[
@@ -18,6 +18,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "no warning of rustc or Clippy, in any target or feature", run: clippy },
     Step { name: "tidy", about: "the rules of this house", run: tidy_up },
     Step { name: "map", about: "the generated parts of the documents are up to date", run: map_check },
+    Step {
+        name: "services",
+        about: "Redis, PostgreSQL and MariaDB are installed; if not, they are now",
+        run: services,
+    },
     Step { name: "tests", about: "unit and integration tests, in every crate", run: tests },
     Step { name: "doctests", about: "the examples in the documentation run", run: doctests },
     Step { name: "docs", about: "rustdoc without a warning", run: docs },
@@ -40,6 +45,13 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "demo", about: "the whole journey, over loopback", run: demo },
     Step { name: "deny", about: "bans, licences and sources of what we depend on", run: deny },
 ];
+
+/// What takes the place of the step `tests` where there are no servers.
+pub(super) const WITHOUT_SERVICES: Step = Step {
+    name: "tests",
+    about: "unit and integration tests, WITHOUT those that need Redis, PostgreSQL or MariaDB",
+    run: tests_without_services,
+};
 
 fn fmt(root: &Path, screen: &Screen) -> Result<()> {
     Program::cargo(root, "fmt --all -- --check --color never").run(screen)
@@ -64,17 +76,34 @@ fn map_check(root: &Path, _: &Screen) -> Result<()> {
     }
 }
 
+fn services(_: &Path, screen: &Screen) -> Result<()> {
+    services::ensure(screen)
+}
+
 fn tests(root: &Path, screen: &Screen) -> Result<()> {
+    let servers = services::start(screen)?;
+    let program = servers
+        .urls()
+        .into_iter()
+        .fold(tests_of(root, ""), |program, (name, url)| program.variable(name, &url));
+    program.run(screen)
+}
+
+fn tests_without_services(root: &Path, screen: &Screen) -> Result<()> {
+    screen.say("    left out: each test in a module named `servers`");
+    tests_of(root, " -- --skip servers::").run(screen)
+}
+
+fn tests_of(root: &Path, selection: &str) -> Program {
     let (runner, shows) = if tools::is_installed(root, "nextest") {
         ("nextest run", Shows::All)
     } else {
         ("test --lib --bins --tests", Shows::Output)
     };
-    Program::cargo(root, &format!("{runner} --workspace --all-features --no-fail-fast"))
+    Program::cargo(root, &format!("{runner} --workspace --all-features --no-fail-fast{selection}"))
         // A change is judged by the same cases as the one before it. `cargo xtask fuzz` looks for more.
         .variable("PROPTEST_RNG_SEED", "1")
         .shows(shows)
-        .run(screen)
 }
 
 fn doctests(root: &Path, screen: &Screen) -> Result<()> {
