@@ -1,6 +1,7 @@
 //! For tests: an acquirer without a network, a clock that stands still, a store in memory, and a
 //! look for secrets where none may be.
 
+mod conformance;
 mod store;
 
 use std::{
@@ -12,7 +13,8 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
 
-pub use store::{MemoryStore, share, store_conformance};
+pub use conformance::{store_conformance, store_outage_conformance};
+pub use store::{MemoryStore, share};
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]

@@ -1,3 +1,5 @@
+//! A name leads to its entry, and no error shows what stands there.
+
 use serde_json::json;
 
 use super::*;

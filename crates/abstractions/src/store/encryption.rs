@@ -109,7 +109,7 @@ impl EncryptionKeys {
     }
 
     /// The bytes as they are kept under a key.
-    pub(super) fn seal(&self, at: &StoreKey, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal(&self, at: &StoreKey, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         let no_randomness = |_| StoreError::new("encryption", "the system gives no random bytes");
         let mut nonce = [0; NONCE];
         rand::fill(&mut nonce).map_err(no_randomness)?;
@@ -131,7 +131,7 @@ impl EncryptionKeys {
     }
 
     /// What was sealed under a key, in the room in which it came.
-    pub(super) fn open(&self, at: &StoreKey, sealed: &mut Zeroizing<Vec<u8>>) -> Result<(), Unreadable> {
+    pub(crate) fn open(&self, at: &StoreKey, sealed: &mut Zeroizing<Vec<u8>>) -> Result<(), Unreadable> {
         let version = *sealed.first().ok_or(Unreadable::Altered)?;
         match version {
             SEALED => {}

@@ -1,3 +1,5 @@
+//! Parts are taken apart as ADO.NET does, and each is taken or told.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is sealed opens where it was sealed, by a key that is known, and nowhere else.
+
 use proptest::prelude::*;
 use serde_json::json;
 

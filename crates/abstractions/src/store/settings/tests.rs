@@ -1,3 +1,5 @@
+//! The section is read as it is written, and every fault has its place.
+
 use serde_json::json;
 
 use super::*;

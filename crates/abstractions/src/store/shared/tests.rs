@@ -1,3 +1,5 @@
+//! What goes through a shared store, and what is believed of it.
+
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
