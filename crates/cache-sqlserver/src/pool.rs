@@ -1,5 +1,5 @@
-//! A few connections, each lent to one caller at a time. One that breaks, or whose caller went away
-//! in the middle, is not taken back.
+//! A few connections, each lent to one caller at a time. One that breaks, or whose request
+//! ran out of time, is not taken back.
 
 use std::{
     fmt,

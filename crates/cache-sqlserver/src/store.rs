@@ -84,21 +84,26 @@ impl SqlServerStore {
     }
 
     /// The rows that a statement answers with, within the store's time.
-    async fn ask(&self, statement: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
-        // A future of the driver's is some kilobytes.
-        let asking = Box::pin(self.ask_long(statement, parameters));
-        timeout(self.0.timeout, asking).await.unwrap_or_else(|_| {
-            Err(self.error(format!("cannot be reached: no answer within {:?}", self.0.timeout)))
-        })
+    ///
+    /// A caller may give up long before that. The request goes on without them, in a task that ends
+    /// in time: so the connection is there for the next caller, who else would give up on the same
+    /// handshake. Nobody breaks a connection by going away.
+    async fn ask(&self, ask: Ask) -> Result<Vec<Row>, StoreError> {
+        let store = self.clone();
+        let asking = tokio::spawn(async move {
+            let limit = store.0.timeout;
+            let late = |_| Err(store.error(format!("cannot be reached: no answer within {limit:?}")));
+            timeout(limit, store.ask_long(&ask)).await.unwrap_or_else(late)
+        });
+        asking.await.unwrap_or_else(|_| Err(self.error("was not asked to the end: the runtime shuts down")))
     }
 
-    /// On an idle connection; where that turns out to be broken or there is none, on a new one. A
-    /// caller who gives up takes the connection along: it closes, and the server stops.
-    async fn ask_long(&self, statement: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
+    /// On an idle connection; where that turns out to be broken or there is none, on a new one.
+    async fn ask_long(&self, ask: &Ask) -> Result<Vec<Row>, StoreError> {
         let Inner { pool, .. } = &*self.0;
         let _slot = pool.slot().await;
         if let Some(mut connection) = pool.take() {
-            let asked = self.ask_on(&mut connection, statement, parameters).await;
+            let asked = self.ask_on(&mut connection, ask).await;
             match self.keep(connection, asked) {
                 Err(error) if !words::spares_the_connection(&error) => pool.clear(),
                 asked => return asked.map_err(|error| self.refused(&error)),
@@ -108,20 +113,16 @@ impl SqlServerStore {
         if !self.0.is_ready.load(Ordering::Acquire) {
             self.prepare(&mut connection).await?;
         }
-        let asked = self.ask_on(&mut connection, statement, parameters).await;
+        let asked = self.ask_on(&mut connection, ask).await;
         self.keep(connection, asked).map_err(|error| self.refused(&error))
     }
 
-    async fn ask_on(
-        &self,
-        connection: &mut Connection,
-        statement: &str,
-        parameters: &[&dyn ToSql],
-    ) -> Result<Vec<Row>, Error> {
-        let asked = ask_once(connection, statement, parameters).await;
+    async fn ask_on(&self, connection: &mut Connection, ask: &Ask) -> Result<Vec<Row>, Error> {
+        let table = &self.0.table;
+        let asked = ask.on(connection, table).await;
         match asked {
             // The server picked this one of two that waited for each other, and undid it.
-            Err(error) if error.is_deadlock() => ask_once(connection, statement, parameters).await,
+            Err(error) if error.is_deadlock() => ask.on(connection, table).await,
             asked => asked,
         }
     }
@@ -210,7 +211,7 @@ impl SqlServerStore {
     /// whether or not this succeeds.
     async fn clean_now_and_then(&self) {
         if self.0.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_BETWEEN_CLEANINGS)
-            && let Err(error) = self.ask(&self.0.table.clean, &[]).await
+            && let Err(error) = self.ask(Ask::Clean).await
         {
             tracing::debug!(%error, "ended entries were not cleaned away");
         }
@@ -225,10 +226,35 @@ async fn ask_once(
     connection.query(statement, parameters).await?.into_first_result().await
 }
 
+/// One request of a store's, with all that goes along.
+enum Ask {
+    Get(StoreKey),
+    Put(StoreKey, StoredEntry),
+    PutNew(StoreKey, StoredEntry),
+    Remove(StoreKey),
+    Clean,
+}
+
+impl Ask {
+    async fn on(&self, connection: &mut Connection, table: &Table) -> Result<Vec<Row>, Error> {
+        match self {
+            Self::Get(key) => ask_once(connection, &table.get, &[&key.as_bytes().as_slice()]).await,
+            Self::Remove(key) => ask_once(connection, &table.remove, &[&key.as_bytes().as_slice()]).await,
+            Self::Clean => ask_once(connection, &table.clean, &[]).await,
+            Self::Put(key, entry) | Self::PutNew(key, entry) => {
+                let statement = if matches!(self, Self::Put(..)) { &table.put } else { &table.put_new };
+                let expires_at = milliseconds(entry.expires_at());
+                ask_once(connection, statement, &[&key.as_bytes().as_slice(), &entry.bytes(), &expires_at])
+                    .await
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl StoreTokens for SqlServerStore {
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
-        let rows = self.ask(&self.0.table.get, &[&key.as_bytes().as_slice()]).await?;
+        let rows = self.ask(Ask::Get(*key)).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         match (row.try_get::<&[u8], _>(0), row.try_get::<i64, _>(1)) {
             (Ok(Some(value)), Ok(Some(milliseconds))) => {
@@ -241,22 +267,17 @@ impl StoreTokens for SqlServerStore {
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
-        let (key, value, expires_at) =
-            (key.as_bytes().as_slice(), entry.bytes(), milliseconds(entry.expires_at()));
-        self.ask(&self.0.table.put, &[&key, &value, &expires_at]).await?;
+        self.ask(Ask::Put(*key, entry)).await?;
         self.clean_now_and_then().await;
         Ok(())
     }
 
     async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
-        let (key, value, expires_at) =
-            (key.as_bytes().as_slice(), entry.bytes(), milliseconds(entry.expires_at()));
-        let rows = self.ask(&self.0.table.put_new, &[&key, &value, &expires_at]).await?;
-        Ok(!rows.is_empty())
+        Ok(!self.ask(Ask::PutNew(*key, entry)).await?.is_empty())
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
-        let rows = self.ask(&self.0.table.remove, &[&key.as_bytes().as_slice()]).await?;
+        let rows = self.ask(Ask::Remove(*key)).await?;
         let Some(row) = rows.first() else { return Ok(false) };
         row.try_get::<bool, _>(0).ok().flatten().ok_or_else(|| self.unreadable())
     }

@@ -11,6 +11,7 @@ use entra_abstractions::{
     testing::{FakeAcquirer, ManualClock, assert_no_secrets},
 };
 use entra_cache_sqlserver::SqlServerStore;
+use futures_util::FutureExt;
 
 use crate::{
     bench::{Bench, builder, connection},
@@ -128,6 +129,21 @@ async fn a_frozen_server_takes_no_longer_than_is_said() {
     assert_eq!(words(&error), "cannot be reached: no answer within 300ms");
     double.with(|table| table.refuses = None);
     assert!(store.get(&key()).await.unwrap().is_none(), "on a new connection");
+}
+
+#[tokio::test]
+async fn a_caller_who_gives_up_leaves_a_connection_behind() {
+    let Bench { double, store, clock } = Bench::start().await;
+    assert!(store.put(&key(), entry(&clock)).now_or_never().is_none(), "nobody shakes hands that fast");
+    // Nobody waits: while the table is looked at, and while a statement runs.
+    while double.with(|table| table.rows.is_empty()) {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.get(&key()).now_or_never().is_none());
+    assert!(store.get(&key()).await.unwrap().is_some());
+    assert!(double.with(|table| table.logins) <= 2);
+    assert!(store.get(&key()).await.unwrap().is_some());
+    assert!(double.with(|table| table.logins) <= 2, "all that follow use what is there");
 }
 
 #[tokio::test]
