@@ -8,6 +8,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("abstractions", 0),
     ("settings", 1),
     ("token-acquisition", 1),
+    ("cache-redis", 1),
     ("cache-sqlserver", 1),
     ("downstream-api", 1),
     ("web-api", 1),

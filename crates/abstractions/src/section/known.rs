@@ -127,6 +127,7 @@ pub const TOKEN_VALIDATION_PARAMETERS: &[&str] =
 
 /// The section `TokenCache`: which store instances share, and how.
 pub const TOKEN_CACHE: &[&str] = &[
+    "CertificateAuthority",
     "ConnectionString",
     "ContainerId",
     "CreateIfNotExists",

@@ -1,0 +1,151 @@
+//! The store: one command for each of the four things it does.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use entra_abstractions::{Misconfigured, Secret, Section, StoreError, StoreKey, StoreTokens, StoredEntry};
+use redis::{Cmd, Value, cmd};
+use tokio::time::timeout;
+
+use crate::{
+    builder::RedisStoreBuilder,
+    cluster::Cluster,
+    connection::Kind,
+    dial::Dialer,
+    entry,
+    error::{Failure, MAX_VALUE},
+    link::{Link, Place},
+};
+
+/// Keeps tokens in Redis: one server, one that is guarded by Sentinels, or a cluster.
+///
+/// Its clones share their connections. See the [crate](crate) for how it is configured.
+#[doc(alias = "AddStackExchangeRedisCache")]
+#[doc(alias = "RedisCacheOptions")]
+#[doc(alias = "RedisCache")]
+#[derive(Debug, Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    prefix: String,
+    dialer: Arc<Dialer>,
+    link: Arc<Link>,
+    /// Made when a server says that it is one of a cluster.
+    cluster: OnceLock<Arc<Cluster>>,
+}
+
+impl RedisStore {
+    /// Builds the store of a connection string: in the syntax of StackExchange.Redis, or a
+    /// `redis://` or `rediss://` URL.
+    pub fn builder(connection: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(Secret::new(connection))
+    }
+
+    /// Reads the section `TokenCache`: `ConnectionString`, `InstanceName`, `CertificateAuthority`.
+    /// `root` is the whole configuration, for the `ConnectionStrings` in it.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] for whoever wrote the section, with the place of each fault.
+    pub fn from_section(section: &Section, root: &Section) -> Result<Self, Misconfigured> {
+        RedisStoreBuilder::from_section(section, root)?.build()
+    }
+
+    pub(crate) fn new(name: String, prefix: String, dialer: Dialer) -> Self {
+        let dialer = Arc::new(dialer);
+        let link = Arc::new(Link::new(Arc::clone(&dialer), Place::Configured));
+        Self(Arc::new(Inner { name, prefix, dialer, link, cluster: OnceLock::new() }))
+    }
+
+    fn key(&self, key: &StoreKey) -> Vec<u8> {
+        [self.0.prefix.as_bytes(), key.to_text().as_bytes()].concat()
+    }
+
+    /// Sends a command, and gives up when the store's time is over.
+    async fn ask(&self, key: &[u8], command: &Cmd) -> Result<Value, StoreError> {
+        let patience = self.0.dialer.config.timeout;
+        let answered = timeout(patience, self.0.send(key, command)).await;
+        answered.unwrap_or(Err(Failure::Slow(patience))).map_err(|failure| self.told(failure))
+    }
+
+    fn told(&self, failure: Failure) -> StoreError {
+        failure.at(&self.0.name)
+    }
+}
+
+impl Inner {
+    async fn send(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
+        if let Some(cluster) = self.cluster.get() {
+            return cluster.ask(key, command).await;
+        }
+        let connection = self.link.connection().await?;
+        if connection.kind() == Kind::Cluster {
+            return self.cluster().ask(key, command).await;
+        }
+        match connection.ask(command).await {
+            // Some servers do not say what they are until they are asked for a key of another.
+            Err(failure) if failure.redirection(connection.endpoint()).is_some() => {
+                self.cluster().ask(key, command).await
+            }
+            // It became a replica while the connection was open. Nothing was done, so it is done
+            // now where the writes are taken.
+            Err(failure) if failure.is("READONLY") => {
+                connection.give_up();
+                self.link.connection().await?.ask(command).await
+            }
+            answered => answered,
+        }
+    }
+
+    fn cluster(&self) -> &Arc<Cluster> {
+        self.cluster.get_or_init(|| Arc::new(Cluster::new(Arc::clone(&self.dialer))))
+    }
+}
+
+#[async_trait]
+impl StoreTokens for RedisStore {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
+        let key = self.key(key);
+        // What GET does, but never more than can be one of ours; nothing reads as an empty value.
+        let command = cmd("GETRANGE").arg(&key).arg(0).arg(MAX_VALUE).take();
+        match self.ask(&key, &command).await? {
+            Value::BulkString(value) if value.is_empty() => Ok(None),
+            Value::BulkString(value) => entry::decode(&value).map(Some).map_err(|failure| self.told(failure)),
+            _ => Err(self.told(Failure::Gibberish)),
+        }
+    }
+
+    async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
+        let key = self.key(key);
+        let Some(life) = entry::life(&entry, self.0.dialer.clock.now()) else {
+            return self.ask(&key, cmd("DEL").arg(&key)).await.map(drop);
+        };
+        let value = entry::encode(&entry).map_err(|failure| self.told(failure))?;
+        match self.ask(&key, cmd("SET").arg(&key).arg(value).arg("PX").arg(life)).await? {
+            Value::Okay => Ok(()),
+            _ => Err(self.told(Failure::Gibberish)),
+        }
+    }
+
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        let key = self.key(key);
+        let Some(life) = entry::life(&entry, self.0.dialer.clock.now()) else {
+            return self.ask(&key, cmd("EXISTS").arg(&key)).await.map(|there| there == Value::Int(0));
+        };
+        let value = entry::encode(&entry).map_err(|failure| self.told(failure))?;
+        match self.ask(&key, cmd("SET").arg(&key).arg(value).arg("PX").arg(life).arg("NX")).await? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(self.told(Failure::Gibberish)),
+        }
+    }
+
+    async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
+        let key = self.key(key);
+        match self.ask(&key, cmd("DEL").arg(&key)).await? {
+            Value::Int(removed) => Ok(removed > 0),
+            _ => Err(self.told(Failure::Gibberish)),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Servers that are killed, frozen, started again, and taken over from.
+
+use entra_services::{Proxy, Redis, RedisCluster, RedisSentinel};
+use tokio::time::timeout;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_program_starts_without_its_store() {
+    let redis = Arc::new(Redis::start().unwrap());
+    redis.kill();
+    let store = store(redis.url());
+    let start = watch();
+    let error = store.get(&key("a")).await.unwrap_err();
+    assert!(error.what().contains("nothing listens there") && start.elapsed() < SECOND, "{error}");
+    apart(&redis, Redis::restarted).await;
+    let (took, _) = until_answered(&store, &key("a"), SECOND).await;
+    assert!(took < SECOND, "{took:?}");
+}
+
+#[tokio::test]
+async fn killed_and_started_again() {
+    let redis = Arc::new(Redis::start().unwrap());
+    let store = store(redis.url());
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    redis.kill();
+    assert!(store.get(&key("a")).await.is_err());
+    apart(&redis, Redis::restarted).await;
+    let (took, _) = until_answered(&store, &key("a"), SECOND).await;
+    println!("after a restart: answered within {took:?}");
+    // One that nobody saw go: the loss is noticed, and no request fails by it.
+    redis.kill();
+    apart(&redis, Redis::restarted).await;
+    pass(Duration::from_millis(50)).await;
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+}
+
+#[tokio::test]
+async fn frozen_while_callers_are_impatient() {
+    let redis = Redis::start().unwrap();
+    let store = store(redis.url());
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    redis.freeze();
+    // As an acquirer asks: for a tenth of a second, again and again.
+    for _ in 0..30 {
+        let look = timeout(Duration::from_millis(100), store.get(&key("a"))).await;
+        assert!(!matches!(look, Ok(Ok(_))), "nobody answers");
+    }
+    redis.thaw();
+    let (took, errors) = until_answered(&store, &key("a"), SECOND).await;
+    println!("after a freeze of 3 s: answered within {took:?}, {} errors", errors.len());
+    assert_eq!(
+        store.get(&key("a")).await.unwrap().unwrap().bytes(),
+        b"s3cret?%G&=",
+        "and by the right answer"
+    );
+}
+
+#[tokio::test]
+async fn frozen_beyond_the_store_s_own_time() {
+    let redis = Redis::start().unwrap();
+    let store = RedisStore::builder(redis.url()).timeout(Duration::from_millis(300)).build().unwrap();
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    redis.freeze();
+    let start = watch();
+    let error = store.get(&key("a")).await.unwrap_err();
+    assert!(error.what().contains("did not answer within 300 ms") && start.elapsed() < SECOND, "{error}");
+    redis.thaw();
+    assert!(until_answered(&store, &key("a"), SECOND).await.0 < SECOND);
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_everything() {
+    let redis = Redis::start().unwrap();
+    let proxy = Proxy::before(redis.port()).unwrap();
+    let store = store(format!("127.0.0.1:{}", proxy.port()));
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    proxy.freeze();
+    for _ in 0..15 {
+        assert!(timeout(Duration::from_millis(100), store.get(&key("a"))).await.is_err());
+    }
+    // The old connection stays silent for ever; a new one is opened because of the silence.
+    proxy.pass();
+    let (took, _) = until_answered(&store, &key("a"), SECOND).await;
+    println!("after a silent network: answered within {took:?}");
+    proxy.cut();
+    until_answered(&store, &key("a"), SECOND).await;
+}
+
+#[tokio::test]
+async fn dropped_requests_mix_up_no_answers() {
+    let redis = Redis::start().unwrap();
+    let proxy = Proxy::before(redis.port()).unwrap();
+    let store = Arc::new(store(format!("127.0.0.1:{}", proxy.port())));
+    for index in 0..50 {
+        let name = index.to_string();
+        store.put(&key(&name), entry(name.as_bytes())).await.unwrap();
+    }
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut answered = 0;
+                for round in 0..500_u64 {
+                    let name = ((round * 7 + task) % 50).to_string();
+                    let patience = Duration::from_micros(round % 400);
+                    if let Ok(found) = timeout(patience, store.get(&key(&name))).await {
+                        assert_eq!(found.unwrap().unwrap().bytes(), name.as_bytes());
+                        answered += 1;
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    let mut answered = 0;
+    for task in tasks {
+        answered += task.await.unwrap();
+    }
+    assert!(answered > 0, "some had time");
+    assert!(proxy.connections() < 5, "impatience alone costs no connection: {}", proxy.connections());
+}
+
+#[tokio::test]
+async fn a_fail_over_by_a_sentinel() {
+    let redis = RedisSentinel::start().unwrap();
+    let text = format!("127.0.0.1:{},serviceName={}", redis.sentinel().port(), redis.master_name());
+    let store = store(text);
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    let old = redis.master().unwrap();
+    old.kill();
+    let (took, errors) = until_answered(&store, &key("a"), Duration::from_secs(15)).await;
+    println!("after a fail-over: answered within {took:?}, {} errors", errors.len());
+    assert_ne!(redis.master().unwrap().port(), old.port(), "another one took over");
+    assert!(store.get(&key("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_server_of_a_cluster() {
+    let cluster = Arc::new(RedisCluster::start().unwrap());
+    let store = store(cluster.urls().remove(0));
+    let keys: Vec<StoreKey> = (0..30).map(|index| key(&index.to_string())).collect();
+    for key in &keys {
+        store.put(key, entry(b"x")).await.unwrap();
+    }
+    // The first: the one that was configured. The others must go on.
+    cluster.nodes()[0].kill();
+    let mut served = 0;
+    for key in &keys {
+        served += usize::from(store.get(key).await.is_ok());
+    }
+    assert!((10..30).contains(&served), "the slots of the others are served: {served}");
+    apart(&cluster, |cluster| cluster.nodes()[0].restart().unwrap()).await;
+    let start = watch();
+    for key in &keys {
+        until_answered(&store, key, Duration::from_secs(10)).await;
+    }
+    println!("after a server of a cluster came back: all answered within {:?}", start.elapsed());
+}
+
+trait Restarted {
+    fn restarted(&self);
+}
+
+impl Restarted for Redis {
+    fn restarted(&self) {
+        self.restart().unwrap();
+    }
+}
