@@ -1,11 +1,33 @@
 //! Servers that are killed, frozen, started again, and taken over from.
 
+use entra_abstractions::{SystemClock, testing::store_outage_conformance};
 use entra_services::{Proxy, Redis, RedisCluster, RedisSentinel};
 use tokio::time::timeout;
 
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn what_every_store_must_do_while_its_server_is_away() {
+    let within = Duration::from_millis(500);
+    let redis = Arc::new(Redis::start().unwrap());
+    let store = RedisStore::builder(redis.url()).timeout(within).build().unwrap();
+    let kill = async || redis.kill();
+    let restart = async || apart(&redis, Redis::restarted).await;
+    store_outage_conformance(&store, &SystemClock, pass, within, kill, restart).await;
+    let (freeze, thaw) = (async || redis.freeze(), async || redis.thaw());
+    store_outage_conformance(&store, &SystemClock, pass, within, freeze, thaw).await;
+
+    let redis = Arc::new(Redis::tls().unwrap());
+    let store = RedisStore::builder(redis.url()).certificate_authority(redis.ca().unwrap()).timeout(within);
+    let store = store.build().unwrap();
+    let kill = async || redis.kill();
+    let restart = async || apart(&redis, Redis::restarted).await;
+    store_outage_conformance(&store, &SystemClock, pass, within, kill, restart).await;
+    let (freeze, thaw) = (async || redis.freeze(), async || redis.thaw());
+    store_outage_conformance(&store, &SystemClock, pass, within, freeze, thaw).await;
+}
 
 #[tokio::test]
 async fn a_program_starts_without_its_store() {
@@ -135,6 +157,26 @@ async fn a_fail_over_by_a_sentinel() {
     println!("after a fail-over: answered within {took:?}, {} errors", errors.len());
     assert_ne!(redis.master().unwrap().port(), old.port(), "another one took over");
     assert!(store.get(&key("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_fail_over_from_a_frozen_primary() {
+    let redis = RedisSentinel::start().unwrap();
+    let text = format!("127.0.0.1:{},serviceName={}", redis.sentinel().port(), redis.master_name());
+    let store = store(text);
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    let old = redis.master().unwrap();
+    old.freeze();
+    let start = watch();
+    // Callers who never stay long enough to see a connection fail.
+    while !matches!(timeout(Duration::from_millis(100), store.get(&key("a"))).await, Ok(Ok(Some(_)))) {
+        assert!(start.elapsed() < SECOND * 15, "nobody takes over");
+        pass(Duration::from_millis(20)).await;
+    }
+    println!("after a frozen primary: answered within {:?}", start.elapsed());
+    old.thaw();
+    assert_ne!(redis.master().unwrap().port(), old.port(), "another one took over");
+    store.put(&key("a"), entry(b"y")).await.unwrap();
 }
 
 #[tokio::test]
