@@ -102,7 +102,9 @@ impl MariaDb {
 
     fn with(folder: Folder, ca: Option<PathBuf>, options: Vec<String>) -> Result<Self, Failure> {
         let place = format!("--datadir={}", folder.join("data").display());
-        let arguments = ["--no-defaults", &place, "--auth-root-authentication-method=normal"]
+        // A server that starts clears the folder for temporary tables, be they another one's.
+        let temporary = format!("--tmpdir={}", folder.path().display());
+        let arguments = ["--no-defaults", &place, &temporary, "--auth-root-authentication-method=normal"]
             .into_iter()
             .chain(["--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync"]);
         folder.run(&MARIADB_INSTALL_DB, &[], &arguments.collect::<Vec<_>>())?;
@@ -113,7 +115,7 @@ impl MariaDb {
         );
         let users = folder.write("users.sql", &users)?;
         let arguments = move |folder: &Folder, port: u16| {
-            let mut words = vec!["--no-defaults".to_owned(), place.clone()];
+            let mut words = vec!["--no-defaults".to_owned(), place.clone(), temporary.clone()];
             words.push(format!("--port={port}"));
             words.push(format!("--socket={}", folder.join("socket").display()));
             words.push(format!("--pid-file={}", folder.join("pid").display()));

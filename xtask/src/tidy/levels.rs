@@ -7,6 +7,7 @@ use crate::repository::{Crate, Repository};
 const LEVELS: &[(&str, u8)] = &[
     ("abstractions", 0),
     ("settings", 1),
+    ("cache-sql", 1),
     ("token-acquisition", 1),
     ("cache-redis", 1),
     ("cache-sqlserver", 1),

@@ -134,6 +134,7 @@ pub const TOKEN_CACHE: &[&str] = &[
     "DatabaseId",
     "Encryption",
     "EncryptionKeys",
+    "ExpiredItemsDeletionInterval",
     "InstanceName",
     "Kind",
     "Lease",
@@ -143,4 +144,11 @@ pub const TOKEN_CACHE: &[&str] = &[
 ];
 
 /// The section `PostgresCache`, beside an entry of that name in `ConnectionStrings`.
-pub const POSTGRES_CACHE: &[&str] = &["CreateIfNotExists", "SchemaName", "TableName"];
+pub const POSTGRES_CACHE: &[&str] = &[
+    "CreateIfNotExists",
+    "DefaultSlidingExpiration",
+    "ExpiredItemsDeletionInterval",
+    "SchemaName",
+    "TableName",
+    "UseWAL",
+];

@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS {table} (id BINARY(32) NOT NULL PRIMARY KEY, value MEDIUMBLOB NOT NULL, expires_at BIGINT NOT NULL, KEY {index} (expires_at)) ENGINE = InnoDB;

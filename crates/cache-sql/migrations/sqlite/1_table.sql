@@ -1,0 +1,2 @@
+CREATE TABLE IF NOT EXISTS {table} (id BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL, expires_at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS {index} ON {table} (expires_at);

@@ -1,0 +1,183 @@
+//! Where a server is and how to log in to it, out of a connection string in .NET's syntax or a URL.
+
+use std::{fmt::Write, path::PathBuf};
+
+use entra_abstractions::{ConnectionParts, ConnectionString, Faults, Misconfigured, Secret, Section};
+
+/// A server, a database on it, and who logs in.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) tls: Tls,
+    pub(crate) root_certificate: Option<PathBuf>,
+    pub(crate) client: Option<Client>,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "MySQL keeps no such name"))]
+    pub(crate) application: Option<String>,
+    pub(crate) connections: Option<usize>,
+}
+
+/// A certificate with which this side proves itself, and its key: files of PEM.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// How the connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// Not at all.
+    Off,
+    /// Where the server offers it, without a look at its certificate; where nothing was said.
+    IfOffered,
+    /// Always, without a look at the certificate.
+    Unverified,
+    /// Its certificate is signed by somebody trusted, for whatever name.
+    Signed,
+    /// Its certificate is signed by somebody trusted, for this name.
+    Verified,
+}
+
+/// How a driver of .NET names the parts, synonyms and those of URLs included.
+pub(crate) struct Spelling {
+    pub(crate) port: u16,
+    pub(crate) host: &'static [&'static str],
+    pub(crate) database: &'static [&'static str],
+    pub(crate) user: &'static [&'static str],
+    pub(crate) password: &'static [&'static str],
+    pub(crate) tls: &'static [&'static str],
+    pub(crate) root_certificate: &'static [&'static str],
+    pub(crate) client_certificate: &'static [&'static str],
+    pub(crate) client_key: &'static [&'static str],
+    pub(crate) connections: &'static [&'static str],
+    pub(crate) application: &'static [&'static str],
+    /// What is understood and means nothing here.
+    pub(crate) meaningless: &'static [&'static str],
+}
+
+const TRUST: &[&str] = &["Trust Server Certificate"];
+
+impl Address {
+    /// Takes a connection string apart.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] tells every part that is missing, wrong or not understood, by its name.
+    pub(crate) fn new(connection: &ConnectionString, spelling: &Spelling) -> Result<Self, Misconfigured> {
+        let mut parts = if connection.is_url() { parts_of_url(connection)? } else { connection.parts()? };
+        let mut faults = Faults::default();
+        parts.ignore(spelling.meaningless);
+        let tls = tls(&mut parts, spelling, &mut faults);
+        let mut needed = |parts: &mut ConnectionParts, names: &[&str]| {
+            let value = parts.text(names);
+            if value.is_none() {
+                faults.add(parts.fault(names, "missing"));
+            }
+            value.unwrap_or_default()
+        };
+        let host = needed(&mut parts, spelling.host);
+        let database = needed(&mut parts, spelling.database);
+        let user = needed(&mut parts, spelling.user);
+        if host.contains(',') {
+            let fault = parts.fault(spelling.host, "several hosts are not understood");
+            faults.add(fault.hint("name the one that leads to whichever is primary"));
+        }
+        let port = parts.number(&["Port"], &mut faults).unwrap_or(spelling.port);
+        let client = client(&mut parts, spelling, &mut faults);
+        let connections = parts.number(spelling.connections, &mut faults).filter(|number| *number > 0);
+        let address = Self {
+            host,
+            port,
+            database,
+            user,
+            password: parts.take(spelling.password),
+            tls,
+            root_certificate: parts.text(spelling.root_certificate).map(PathBuf::from),
+            client,
+            application: parts.text(spelling.application),
+            connections,
+        };
+        parts.finish(&mut faults);
+        faults.into_result(address)
+    }
+
+    /// Whether the server is this machine, by a name or number that cannot lead elsewhere.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1") || self.host.starts_with('/')
+    }
+
+    /// Host, port and database: what it is called in errors.
+    pub(crate) fn name(&self, kind: &str) -> String {
+        format!("{kind} {}:{}/{}", self.host, self.port, self.database)
+    }
+}
+
+/// Unlike .NET: to require TLS is to look at the certificate, unless it is said that it is not to be.
+/// Encryption towards whoever answers keeps nobody out.
+fn tls(parts: &mut ConnectionParts, spelling: &Spelling, faults: &mut Faults) -> Tls {
+    let trusts = parts.flag(TRUST, faults).unwrap_or_default();
+    let required = if trusts { Tls::Unverified } else { Tls::Verified };
+    let Some(written) = parts.text(spelling.tls) else {
+        return if trusts { Tls::Unverified } else { Tls::IfOffered };
+    };
+    let folded: String = written.chars().filter(char::is_ascii_alphanumeric).collect();
+    match folded.to_ascii_lowercase().as_str() {
+        "disable" | "disabled" | "none" => Tls::Off,
+        "allow" | "prefer" | "preferred" => Tls::IfOffered,
+        "require" | "required" => required,
+        "verifyca" => Tls::Signed,
+        "verifyfull" | "verifyidentity" => Tls::Verified,
+        _ => {
+            let fault = parts.fault(spelling.tls, "not understood");
+            faults.add(fault.hint("one of Disable, Prefer, Require, VerifyCA, VerifyFull"));
+            required
+        }
+    }
+}
+
+fn client(parts: &mut ConnectionParts, spelling: &Spelling, faults: &mut Faults) -> Option<Client> {
+    let certificate = parts.text(spelling.client_certificate).map(PathBuf::from);
+    let key = parts.text(spelling.client_key).map(PathBuf::from);
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(Client { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            faults.add(parts.fault(spelling.client_key, "missing beside the certificate"));
+            None
+        }
+        (None, Some(_)) => {
+            faults.add(parts.fault(spelling.client_certificate, "missing beside the key"));
+            None
+        }
+    }
+}
+
+/// A URL says the same in another form: `postgres://user:password@host:port/database?sslmode=require`.
+fn parts_of_url(connection: &ConnectionString) -> Result<ConnectionParts, Misconfigured> {
+    let url = connection.url()?;
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut text = String::new();
+    let mut part = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = write!(text, "{name}='{}';", value.replace('\'', "''"));
+        }
+    };
+    let host = url.host_str().unwrap_or_default();
+    part("Host", host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host));
+    part("Port", &url.port().map(|port| port.to_string()).unwrap_or_default());
+    part("Database", &decoded(url.path().trim_start_matches('/')));
+    part("User ID", &decoded(url.username()));
+    part("Password", &decoded(url.password().unwrap_or_default()));
+    for (name, value) in url.query_pairs() {
+        part(&name.replace(['-', '_'], ""), &value);
+    }
+    let text = Secret::new(text);
+    let nothing = Section::new("", serde_json::Value::Null);
+    ConnectionString::of(&nothing, text.expose())?.at(connection.path()).parts()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! A few connections, opened when they are needed and used again.
+//!
+//! sqlx has a pool of its own. This one differs in three ways that matter here: who opens a
+//! connection or asks a question and then goes away (the engine gives a look 100 ms) takes nothing
+//! with them, because both go on in a task; a connection on which something did not end is closed,
+//! never pinged; and no task runs while nothing is asked.
+
+use std::{
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::Error;
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    dialect::{Asking, Dialect, is_dotnets, is_ours},
+    error::{Failure, Kind},
+};
+
+/// The connections of one store.
+#[derive(Debug)]
+pub(crate) struct Pool<D: Dialect> {
+    dialect: D,
+    create_if_not_exists: bool,
+    patience: Duration,
+    idle: std::sync::Mutex<Vec<Idle<D>>>,
+    slots: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
+    /// Whether the table has been looked at and is ours.
+    is_fit: AtomicBool,
+    looking: Mutex<()>,
+}
+
+struct Idle<D: Dialect> {
+    connection: D::Connection,
+    opened_at: Instant,
+    since: Instant,
+}
+
+impl<D: Dialect> std::fmt::Debug for Idle<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Idle")
+    }
+}
+
+/// What is asked on a connection. It may be asked again, on another one.
+pub(crate) trait Question<D: Dialect>: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    /// Whether it changes anything.
+    const WRITES: bool;
+
+    fn ask<'a>(&'a self, dialect: &'a D, on: &'a mut D::Connection) -> Asking<'a, Self::Answer>;
+}
+
+/// Firewalls and load balancers forget a silent connection after four minutes.
+const MAX_IDLE: Duration = Duration::from_mins(2);
+
+/// A connection is not used longer than this, so that instances find back to a server that was away.
+const MAX_AGE: Duration = Duration::from_mins(30);
+
+/// How often a statement that the database undid is asked again.
+const CONFLICTS: u32 = 4;
+
+impl<D: Dialect> Pool<D> {
+    pub(crate) fn new(dialect: D, size: usize, patience: Duration, create_if_not_exists: bool) -> Arc<Self> {
+        let writers = if D::ONE_WRITER { 1 } else { size };
+        Arc::new(Self {
+            dialect,
+            create_if_not_exists,
+            patience,
+            idle: std::sync::Mutex::default(),
+            slots: Arc::new(Semaphore::new(size)),
+            writers: Arc::new(Semaphore::new(writers)),
+            is_fit: AtomicBool::new(false),
+            looking: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn dialect(&self) -> &D {
+        &self.dialect
+    }
+
+    /// Asks, on a connection that is there or on a new one, and answers or fails in time.
+    pub(crate) async fn ask<Q: Question<D>>(self: &Arc<Self>, question: Q) -> Result<Q::Answer, Failure> {
+        // Whoever still waits for a connection may go away; whoever has one goes on.
+        let end = Instant::now() + self.patience;
+        let slots = timeout_at(end, self.slots::<Q>()).await;
+        let slots = slots.map_err(|_elapsed| Failure::new(Kind::Busy, "all connections are in use"))?;
+        let pool = Arc::clone(self);
+        let asking = tokio::spawn(async move {
+            let _slots = slots;
+            let answer = timeout_at(end, pool.ask_until_answered(&question)).await;
+            answer.unwrap_or_else(|_elapsed| Err(Failure::new(Kind::Slow, "")))
+        });
+        asking.await.unwrap_or_else(|_ended| Err(Failure::new(Kind::Other, "the runtime shuts down")))
+    }
+
+    async fn slots<Q: Question<D>>(&self) -> [Option<OwnedSemaphorePermit>; 2] {
+        let writer = if Q::WRITES && D::ONE_WRITER {
+            Arc::clone(&self.writers).acquire_owned().await.ok()
+        } else {
+            None
+        };
+        [writer, Arc::clone(&self.slots).acquire_owned().await.ok()]
+    }
+
+    /// A connection that lay idle may have been closed from the other side; that is nobody's
+    /// failure, so it is told apart from one that breaks when it is new.
+    async fn ask_until_answered<Q: Question<D>>(&self, question: &Q) -> Result<Q::Answer, Failure> {
+        if let Some(idle) = self.take_idle() {
+            match self.ask_on(question, idle).await {
+                Err(failure) if failure.ends_connection() => {
+                    // What broke one broke most likely all that are as old.
+                    self.lock_idle().clear();
+                    if failure.kind() == Kind::Missing {
+                        self.is_fit.store(false, Ordering::Relaxed);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+        let connection = self.open().await?;
+        let now = Instant::now();
+        self.ask_on(question, Idle { connection, opened_at: now, since: now }).await
+    }
+
+    async fn ask_on<Q: Question<D>>(&self, question: &Q, mut on: Idle<D>) -> Result<Q::Answer, Failure> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match question.ask(&self.dialect, &mut on.connection).await {
+                Ok(answer) => {
+                    self.put_back(on);
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    let failure = self.dialect.failure(&error);
+                    if failure.kind() == Kind::Conflict && tries < CONFLICTS {
+                        continue;
+                    }
+                    if !failure.ends_connection() {
+                        self.put_back(on);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<D::Connection, Failure> {
+        let mut connection = self.dialect.connect().await?;
+        if !self.is_fit.load(Ordering::Relaxed) {
+            let _one_at_a_time = self.looking.lock().await;
+            if !self.is_fit.load(Ordering::Relaxed) {
+                self.look_at_table(&mut connection).await?;
+                self.is_fit.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(connection)
+    }
+
+    /// A table that is there is looked at and left as it is; one that is not is made, where that
+    /// was asked for.
+    async fn look_at_table(&self, on: &mut D::Connection) -> Result<(), Failure> {
+        let failure = |error: Error| self.dialect.failure(&error);
+        let mut columns = self.dialect.columns(on).await.map_err(failure)?;
+        if columns.is_empty() {
+            if !self.create_if_not_exists {
+                let create = self.dialect.statements().create.trim();
+                return Err(Failure::new(
+                    Kind::Missing,
+                    format!("set CreateIfNotExists to true, or let somebody run: {create}"),
+                ));
+            }
+            self.dialect.create(on).await.map_err(failure)?;
+            columns = self.dialect.columns(on).await.map_err(failure)?;
+        }
+        if is_ours(&columns, self.dialect.statements().types) {
+            return Ok(());
+        }
+        let whose = if is_dotnets(&columns) {
+            "it is a distributed cache of .NET, which is left as it is"
+        } else {
+            "it is not one of this library, and is left as it is"
+        };
+        Err(Failure::new(Kind::Foreign, format!("{whose}; choose another TableName")))
+    }
+
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle<D>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_idle(&self) -> Option<Idle<D>> {
+        let now = Instant::now();
+        let mut all = self.lock_idle();
+        all.retain(|one| now - one.since < MAX_IDLE && now - one.opened_at < MAX_AGE);
+        all.pop()
+    }
+
+    fn put_back(&self, mut connection: Idle<D>) {
+        connection.since = Instant::now();
+        self.lock_idle().push(connection);
+    }
+}

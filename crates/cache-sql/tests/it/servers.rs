@@ -1,0 +1,159 @@
+//! Stores on real servers: what is the same for all of them.
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use entra_abstractions::{
+    AccessToken, Clock, Scheme, Secret, StoreError, StoreKey, StoreTokens, StoredEntry, SystemClock,
+    testing::{FakeAcquirer, ManualClock, assert_no_secrets, store_conformance, store_outage_conformance},
+};
+use entra_cache_sql::{SqlStore, SqlStoreBuilder};
+use entra_services::{PASSWORD, Server};
+use futures_util::future::join_all;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A name that no other test of a shared server has.
+fn own(name: &str) -> String {
+    format!("q_{name}_{}", std::process::id())
+}
+
+fn key(name: &str) -> StoreKey {
+    StoreKey::digest([name])
+}
+
+fn entry(bytes: &[u8]) -> StoredEntry {
+    StoredEntry::new(bytes, SystemClock.now() + HOUR)
+}
+
+async fn conforms(builder: SqlStoreBuilder) {
+    let clock = Arc::new(ManualClock::default());
+    let store = builder.clock(clock.clone()).create_if_not_exists(true).build().unwrap();
+    store_conformance(&store, &*clock, async |time| clock.advance(time)).await;
+}
+
+/// Ten instances that start at once on a server without a table: all of them work, and of those that
+/// keep the same new entry one does, also where there is one that has ended.
+async fn starts_ten_times(builder: SqlStoreBuilder) {
+    let clock = Arc::new(ManualClock::default());
+    let builder = builder.create_if_not_exists(true).clock(clock.clone());
+    let stores: Vec<SqlStore> = (0..10).map(|_| builder.clone().build().unwrap()).collect();
+    let began = clock_of_the_wall();
+    for round in 0..20 {
+        let results = join_all(stores.iter().map(async |store| {
+            let entry = StoredEntry::new(format!("{round}"), clock.now() + HOUR);
+            store.put_new(&key("lease"), entry).await.unwrap()
+        }));
+        let kept = results.await.into_iter().filter(|kept| *kept).count();
+        assert_eq!(kept, 1, "in round {round}");
+        if round == 0 {
+            println!("ten instances started in {:?}", began.elapsed());
+        }
+        let found = stores[0].get(&key("lease")).await.unwrap().unwrap();
+        assert_eq!(found.bytes(), format!("{round}").as_bytes());
+        clock.advance(2 * HOUR);
+    }
+}
+
+/// Many writers of few keys on several instances: nobody fails, and what is read is whole.
+async fn writes_from_all_sides(builder: SqlStoreBuilder) {
+    let builder = builder.create_if_not_exists(true);
+    let stores: Vec<SqlStore> = (0..3).map(|_| builder.clone().build().unwrap()).collect();
+    let writing = stores.iter().flat_map(|store| (0..20_u8).map(move |writer| (store, writer)));
+    join_all(writing.map(async |(store, writer)| {
+        for round in 0..15_u8 {
+            let key = key(&format!("{}", (writer + round) % 5));
+            store.put(&key, entry(&[writer; 3_000])).await.unwrap();
+            if round % 5 == 4 {
+                store.remove(&key).await.unwrap();
+            } else if let Some(found) = store.get(&key).await.unwrap() {
+                assert!(found.bytes().len() == 3_000 && found.bytes().iter().all(|b| *b == found.bytes()[0]));
+            }
+        }
+    }))
+    .await;
+}
+
+/// The server is killed, stopped and started again: each question ends in time, is told what is
+/// wrong, and works a second after the server does.
+async fn survives_outages(builder: SqlStoreBuilder, server: &Server) {
+    let within = Duration::from_secs(4);
+    let store = builder.create_if_not_exists(true).timeout(within).build().unwrap();
+    let (kill, restart) = (async || server.kill(), async || server.restart().unwrap());
+    store_outage_conformance(&store, &SystemClock, pass, within, kill, restart).await;
+
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    join_all((0..8).map(async |_| store.get(&key("a")).await.unwrap())).await;
+
+    server.kill();
+    let error = fails_in_time(&store).await;
+    assert!(error.what().starts_with("cannot be reached"), "{error}");
+    server.restart().unwrap();
+    works_within_a_second(&store).await;
+
+    // A restart that nobody saw: idle connections are dead, and no question fails for it.
+    join_all((0..8).map(async |_| store.get(&key("a")).await.unwrap())).await;
+    server.restart().unwrap();
+    for result in join_all((0..20).map(async |_| store.get(&key("a")).await)).await {
+        assert!(result.unwrap().is_some());
+    }
+
+    server.freeze();
+    let error = fails_in_time(&store).await;
+    assert!(error.what().starts_with("did not answer in time"), "{error}");
+    server.thaw();
+    works_within_a_second(&store).await;
+
+    // Callers who do not wait, as the engine: what they began ends without them, and nothing is lost.
+    server.freeze();
+    for _ in 0..20 {
+        let asked = tokio::time::timeout(Duration::from_millis(20), store.get(&key("a"))).await;
+        assert!(asked.is_err());
+    }
+    server.thaw();
+    works_within_a_second(&store).await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody holds the clock of a server that comes back")]
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+async fn fails_in_time(store: &SqlStore) -> StoreError {
+    let began = clock_of_the_wall();
+    let error = store.get(&key("a")).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_no_secrets(&format!("{error} {error:?} {store:?}"), [PASSWORD]);
+    error
+}
+
+async fn works_within_a_second(store: &SqlStore) {
+    let began = clock_of_the_wall();
+    while let Err(error) = store.put(&key("a"), entry(b"again")).await {
+        assert!(began.elapsed() < Duration::from_secs(1), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    println!("works again after {:?}", began.elapsed());
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long an outage takes is measured by the wall clock")]
+fn clock_of_the_wall() -> Instant {
+    Instant::now()
+}
+
+/// An acquirer whose tokens are numbered.
+fn numbered_tokens() -> Arc<FakeAcquirer> {
+    let count = std::sync::atomic::AtomicU32::new(0);
+    Arc::new(FakeAcquirer::new(move |_| {
+        let number = 1 + count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let token = Secret::new(format!("s3cret-token-{number}"));
+        Ok(AccessToken::new(Scheme::Bearer, token, SystemClock.now() + HOUR)?)
+    }))
+}
