@@ -25,6 +25,8 @@ pub(crate) struct Config {
     /// The endpoints are Sentinels, and this is the name by which they know the primary.
     pub(crate) service: Option<String>,
     pub(crate) connect_timeout: Duration,
+    /// After so much silence the network is asked whether the other end is there.
+    pub(crate) keep_alive: Duration,
     pub(crate) timeout: Duration,
 }
 
@@ -70,6 +72,9 @@ impl Config {
 
 /// As StackExchange.Redis has it.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Firewalls, and Azure's load balancers among them, forget connections that are silent for minutes.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use entra_abstractions::Clock;
 use futures_util::future::join4;
 use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, Value, aio::MultiplexedConnection, cmd};
 use rustls::{ClientConfig, pki_types::ServerName};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -16,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use crate::{
     config::{Config, Endpoint},
     connection::{Connection, Driver, Kind, PATIENCE},
-    error::{Failure, answer, away},
+    error::{CLOSED, Failure, answer, away},
     login::{Login, Proof},
 };
 
@@ -35,8 +36,10 @@ impl Dialer {
         let open = async {
             let proof = self.login.proof(&*self.clock).await?;
             let (multiplexed, driver) = self.connect(to).await?;
-            let greeted = timeout(PATIENCE, self.greet(&multiplexed, proof.as_ref())).await;
-            let kind = greeted.unwrap_or(Err(SLOW))?;
+            let kind = match timeout(PATIENCE, self.greet(&multiplexed, proof.as_ref())).await {
+                Ok(Err(Failure::Lost)) => Err(Failure::Away(CLOSED)),
+                greeted => greeted.unwrap_or(Err(SLOW)),
+            }?;
             let life = proof.and_then(|proof| proof.life);
             Ok(Connection::new(multiplexed, driver, to.clone(), kind, life))
         };
@@ -63,7 +66,9 @@ impl Dialer {
 
     async fn connect(&self, to: &Endpoint) -> Result<(MultiplexedConnection, Driver), Failure> {
         let tcp = TcpStream::connect((to.host.as_str(), to.port)).await.map_err(|error| away(&error))?;
-        tcp.set_nodelay(true).map_err(|error| away(&error))?;
+        let keep_alive = TcpKeepalive::new().with_time(self.config.keep_alive);
+        let set = tcp.set_nodelay(true).and_then(|()| SockRef::from(&tcp).set_tcp_keepalive(&keep_alive));
+        set.map_err(|error| away(&error))?;
         let stream: Box<dyn Stream> = match &self.tls {
             Some(tls) => {
                 let Ok(name) = ServerName::try_from(self.certificate_name(to).to_owned()) else {

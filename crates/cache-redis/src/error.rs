@@ -61,7 +61,16 @@ impl Failure {
 
     /// As it is told outside.
     pub(crate) fn at(self, store: &str) -> StoreError {
-        let what = match &self {
+        let error = StoreError::new(store, self.words());
+        match self {
+            Self::NoToken(cause) => error.with_source(cause),
+            _ => error,
+        }
+    }
+
+    /// What is wrong, in words that hold nothing a server wrote.
+    pub(crate) fn words(&self) -> String {
+        match self {
             Self::Away(what) => (*what).to_owned(),
             Self::Lost => "lost the connection before it answered".to_owned(),
             Self::Slow(time) => format!("did not answer within {} ms", time.as_millis()),
@@ -75,11 +84,6 @@ impl Failure {
             Self::NoToken(_) => "cannot be logged in to: there is no token for it".to_owned(),
             Self::Foreign => "keeps something else under this key, which was left as it is".to_owned(),
             Self::TooLarge => format!("was given an entry of more than {MAX_VALUE} bytes"),
-        };
-        let error = StoreError::new(store, what);
-        match self {
-            Self::NoToken(cause) => error.with_source(cause),
-            _ => error,
         }
     }
 }
@@ -105,11 +109,7 @@ fn refusal(code: &str, detail: &str) -> String {
         "MASTERDOWN" | "NOREPLICAS" => "takes no requests while its replication is broken",
         "MOVED" | "ASK" | "TRYAGAIN" => "is a cluster that is moving this key",
         "WRONGTYPE" => "keeps something else under this key, which was left as it is",
-        "ERR" if detail.contains("max number of clients") => "has too many clients: raise its maxclients",
         "ERR" if detail.contains("DB index") => "has no such database (defaultDatabase)",
-        "ERR" if detail.contains("without any password configured") => {
-            "asks for no password, but one is configured"
-        }
         _ => return format!("refused with {}", if is_word(code) { code } else { "an unknown word" }),
     };
     words.to_owned()
@@ -145,12 +145,16 @@ pub(crate) fn away(error: &io::Error) -> Failure {
         Some(_) => "does not speak TLS as it should",
         None => match error.kind() {
             io::ErrorKind::ConnectionRefused => "cannot be reached: nothing listens there",
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => "closed the connection at once",
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => CLOSED,
             io::ErrorKind::TimedOut => "cannot be connected to in time",
             _ => "cannot be reached",
         },
     })
 }
+
+/// What a server does that has too many clients, or is spoken to in the wrong way.
+pub(crate) const CLOSED: &str =
+    "closed the connection at once: it wants TLS, or none, or has too many clients";
 
 /// What is read back at most: a token and all that is kept beside it is some kilobytes.
 pub(crate) const MAX_VALUE: usize = 1 << 20;

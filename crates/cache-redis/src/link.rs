@@ -110,7 +110,12 @@ impl Link {
                         state.open = Some(new.clone());
                     }
                 }
-                Err(failure) => state.failed = Some((Instant::now(), failure.clone())),
+                Err(failure) => {
+                    if state.open.is_some() {
+                        tracing::warn!(what = %failure.words(), "a connection to Redis was not renewed; its token ends soon");
+                    }
+                    state.failed = Some((Instant::now(), failure.clone()));
+                }
             }
             opened
         };

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use crate::{
     builder::RedisStoreBuilder,
     cluster::Cluster,
-    connection::Kind,
     dial::Dialer,
     entry,
     error::{Failure, MAX_VALUE},
@@ -32,7 +31,7 @@ struct Inner {
     prefix: String,
     dialer: Arc<Dialer>,
     link: Arc<Link>,
-    /// Made when a server says that it is one of a cluster.
+    /// Made when a server says that another one keeps the key.
     cluster: OnceLock<Arc<Cluster>>,
 }
 
@@ -80,11 +79,9 @@ impl Inner {
             return cluster.ask(key, command).await;
         }
         let connection = self.link.connection().await?;
-        if connection.kind() == Kind::Cluster {
-            return self.cluster().ask(key, command).await;
-        }
         match connection.ask(command).await {
-            // Some servers do not say what they are until they are asked for a key of another.
+            // Now it is known to be a cluster. What a server says of itself is not enough: one that
+            // stands before a cluster and hides it may repeat what is behind it.
             Err(failure) if failure.redirection(connection.endpoint()).is_some() => {
                 self.cluster().ask(key, command).await
             }

@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 
 use entra_abstractions::{Faults, Misconfigured, Secret};
 
-use super::{Config, Endpoint, TIMEOUT, Tls, TlsVersions};
+use super::{Config, Endpoint, KEEP_ALIVE, TIMEOUT, Tls, TlsVersions};
 
 pub(super) fn parse(text: &str) -> Result<Config, Misconfigured> {
     let mut faults = Faults::default();
@@ -57,6 +57,7 @@ struct Written {
     versions: TlsVersions,
     service: Option<String>,
     connect_timeout: Option<Duration>,
+    keep_alive: i32,
     sync_timeout: Option<Duration>,
     async_timeout: Option<Duration>,
 }
@@ -77,6 +78,7 @@ impl Written {
             "sslprotocols" => self.versions = versions(value)?,
             "servicename" => self.service = text(),
             "connecttimeout" => self.connect_timeout = Some(milliseconds(value)?),
+            "keepalive" => self.keep_alive = number(value)?,
             "synctimeout" => self.sync_timeout = Some(milliseconds(value)?),
             "asynctimeout" => self.async_timeout = Some(milliseconds(value)?),
             "tunnel" if !value.is_empty() => {
@@ -117,6 +119,10 @@ impl Written {
             tls: ssl.then_some(Tls { host: self.ssl_host, versions: self.versions }),
             service: self.service,
             connect_timeout: self.connect_timeout.unwrap_or(TIMEOUT),
+            keep_alive: match u32::try_from(self.keep_alive) {
+                Ok(seconds) if seconds > 0 => Duration::from_secs(seconds.into()),
+                _ => KEEP_ALIVE,
+            },
             timeout: self.async_timeout.or(self.sync_timeout).unwrap_or(TIMEOUT),
         }
     }
@@ -186,7 +192,6 @@ const MEANINGLESS: &[&str] = &[
     "connectretry",
     "highintegrity",
     "highprioritythreads",
-    "keepalive",
     "preserveasyncorder",
     "protocol",
     "proxy",

@@ -4,7 +4,7 @@ use entra_abstractions::{Faults, Misconfigured, Secret};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Config, Endpoint, TIMEOUT, Tls};
+use super::{Config, Endpoint, KEEP_ALIVE, TIMEOUT, Tls};
 
 pub(super) fn parse(text: &str) -> Result<Config, Misconfigured> {
     // The parser's error is not told: it says nothing that the hint does not, and never will.
@@ -52,6 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Misconfigured> {
         tls: is_tls.then(Tls::default),
         service: None,
         connect_timeout: TIMEOUT,
+        keep_alive: KEEP_ALIVE,
         timeout: TIMEOUT,
     })
 }

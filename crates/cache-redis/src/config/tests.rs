@@ -67,7 +67,7 @@ fn every_key_without_regard_to_case() {
     let config = read(
         "h,USER=app,password=p,DefaultDatabase=3,Name=web,ssl=true,sslHost=cache.example,\
          sslProtocols=Tls12|tls13,connectTimeout=1500,syncTimeout=900,asyncTimeout=700,\
-         allowAdmin=true,channelPrefix=x,keepAlive=60,connectRetry=3,tiebreaker=,proxy=None,\
+         allowAdmin=true,channelPrefix=x,keepAlive=20,connectRetry=3,tiebreaker=,proxy=None,\
          resolveDns=0,version=6.0,configChannel=,writeBuffer=1,setlib=false,protocol=resp3,\
          configCheckSeconds=60,highIntegrity=false,checkCertificateRevocation=false,tunnel=,$SUBSCRIBE=",
     );
@@ -76,7 +76,8 @@ fn every_key_without_regard_to_case() {
     let tls = config.tls.unwrap();
     assert_eq!((tls.host.as_deref(), tls.versions), (Some("cache.example"), TlsVersions::Both));
     assert_eq!(config.connect_timeout, Duration::from_millis(1_500));
-    assert_eq!(config.timeout, Duration::from_millis(700));
+    assert_eq!((config.timeout, config.keep_alive), (Duration::from_millis(700), Duration::from_secs(20)));
+    assert_eq!(read("h,keepAlive=-1").keep_alive, KEEP_ALIVE);
     assert_eq!(read("h,syncTimeout=900").timeout, Duration::from_millis(900));
     assert_eq!(read("h,defaultDatabase=-1").database, 0);
     assert_eq!(read("h,ssl=1,sslProtocols=tls13").tls.unwrap().versions, TlsVersions::Only13);

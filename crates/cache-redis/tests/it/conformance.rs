@@ -45,7 +45,8 @@ async fn tls() {
     let error = wrong.get(&key("a")).await.unwrap_err();
     assert!(error.what().contains("another name"), "{error}");
     let plain = store(format!("localhost:{port}"));
-    assert!(plain.get(&key("a")).await.is_err());
+    let error = plain.get(&key("a")).await.unwrap_err();
+    assert!(error.what().contains("closed the connection at once: it wants TLS"), "{error}");
 }
 
 #[tokio::test]

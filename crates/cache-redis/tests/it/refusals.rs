@@ -56,6 +56,16 @@ async fn a_password_more_and_a_database_too_many() {
 }
 
 #[tokio::test]
+async fn crowded() {
+    let redis = Redis::start().unwrap();
+    let first = store(redis.url());
+    first.put(&key("a"), entry(b"x")).await.unwrap();
+    redis.command(&["CONFIG", "SET", "maxclients", "1"]).unwrap();
+    check(&store(redis.url()).get(&key("a")).await.unwrap_err(), "has too many clients");
+    assert!(first.get(&key("a")).await.unwrap().is_some(), "who is in stays in");
+}
+
+#[tokio::test]
 async fn a_replica_after_a_fail_over() {
     let redis = entra_services::RedisSentinel::start().unwrap();
     let port = redis.master().unwrap().port();
