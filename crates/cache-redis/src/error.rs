@@ -99,7 +99,9 @@ fn refusal(code: &str, detail: &str) -> String {
         "WRONGPASS" | "NOAUTH" => {
             "refuses the user or password: check them in the connection string, or the access policy of the identity"
         }
-        "NOPERM" => "forbids it to this user: its ACL must allow getrange, set, del and exists on these keys",
+        "NOPERM" => {
+            "forbids it to this user: its ACL must allow getrange, set, del and exists on these keys, and cluster slots in a cluster"
+        }
         "READONLY" => "takes no writes: it is a replica, a fail-over may be under way",
         "OOM" => "is full: raise its maxmemory, or let it evict (maxmemory-policy volatile-ttl)",
         "MISCONF" => "takes no writes while it cannot save to its disk: see its log",

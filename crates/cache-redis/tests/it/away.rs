@@ -168,8 +168,9 @@ async fn a_fail_over_from_a_frozen_primary() {
     let old = redis.master().unwrap();
     old.freeze();
     let start = watch();
-    // Callers who never stay long enough to see a connection fail.
-    while !matches!(timeout(Duration::from_millis(100), store.get(&key("a"))).await, Ok(Ok(Some(_)))) {
+    // Callers who never stay long enough to see a connection fail. What was written last may be lost:
+    // replicas follow behind the answer.
+    while !matches!(timeout(Duration::from_millis(100), store.get(&key("a"))).await, Ok(Ok(_))) {
         assert!(start.elapsed() < SECOND * 15, "nobody takes over");
         pass(Duration::from_millis(20)).await;
     }

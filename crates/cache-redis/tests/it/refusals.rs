@@ -35,6 +35,8 @@ async fn who_may_not() {
     let port = redis.port();
     let rules = ["ACL", "SETUSER", "app-user", "on", ">s3cret?%G&=", "~it:*", "+getrange"];
     redis.command(&rules).unwrap();
+    let four = ["+getrange", "+set", "+del", "+exists"];
+    redis.command(&[&["ACL", "SETUSER", "app-four", "on", ">four", "~it:*"], &four[..]].concat()).unwrap();
     redis.command(&["CONFIG", "SET", "requirepass", "s3cret"]).unwrap();
     let wrong = store(format!("localhost:{port},user=app-user,password=s3cret-not"));
     check(&wrong.get(&key("a")).await.unwrap_err(), "refuses the user or password");
@@ -43,6 +45,13 @@ async fn who_may_not() {
     let reader = store(format!("localhost:{port},user=app-user,password=s3cret?%G&="));
     assert!(reader.get(&key("a")).await.unwrap().is_none());
     check(&reader.put(&key("a"), entry(b"x")).await.unwrap_err(), "forbids it to this user");
+    // Four commands are enough.
+    let four = store(format!("localhost:{port},user=app-four,password=four"));
+    four.put(&key("a"), entry(b"x")).await.unwrap();
+    assert!(!four.put_new(&key("a"), entry(b"y")).await.unwrap());
+    assert!(!four.put_new(&key("a"), StoredEntry::new(*b"ended", now())).await.unwrap());
+    assert_eq!(four.get(&key("a")).await.unwrap().unwrap().bytes(), b"x");
+    assert!(four.remove(&key("a")).await.unwrap());
 }
 
 #[tokio::test]
