@@ -4,6 +4,8 @@ use std::{fmt::Write, path::PathBuf};
 
 use entra_abstractions::{ConnectionParts, ConnectionString, Faults, Misconfigured, Secret, Section};
 
+use crate::error::{Failure, Kind};
+
 /// A server, a database on it, and who logs in.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
@@ -25,6 +27,12 @@ pub(crate) struct Address {
 pub(crate) struct Client {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+}
+
+/// What is in files of PEM.
+pub(crate) struct Pem {
+    pub(crate) root: Option<Vec<u8>>,
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// How the connection is protected.
@@ -107,6 +115,26 @@ impl Address {
     /// Whether the server is this machine, by a name or number that cannot lead elsewhere.
     pub(crate) fn is_here(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1") || self.host.starts_with('/')
+    }
+
+    /// What the files hold that it names: whom to trust, and certificate and key of this side. They
+    /// are read for each new connection, so that what is renewed is used.
+    pub(crate) async fn pem(&self) -> Result<Pem, Failure> {
+        let (root, client) = (self.root_certificate.clone(), self.client.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = |file: &PathBuf| {
+                let unread = |error| {
+                    Failure::new(Kind::Tls, format!("the file {} cannot be read ({error})", file.display()))
+                };
+                std::fs::read(file).map_err(unread)
+            };
+            let pair = |client: &Client| Ok((read(&client.certificate)?, read(&client.key)?));
+            Ok(Pem {
+                root: root.as_ref().map(read).transpose()?,
+                client: client.as_ref().map(pair).transpose()?,
+            })
+        });
+        reading.await.unwrap_or_else(|_ended| Err(Failure::new(Kind::Other, "the runtime shuts down")))
     }
 
     /// Host, port and database: what it is called in errors.

@@ -85,9 +85,9 @@ fn is_certificate(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
 }
 
-/// The first 300 characters, on one line: it is somebody else's text.
+/// The first 600 characters, on one line: it is somebody else's text.
 fn one_line(text: &str) -> String {
-    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(600).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl fmt::Display for Failure {

@@ -72,11 +72,12 @@ impl MySqlServer {
         } else {
             options.host(&address.host)
         };
-        if let Some(file) = &address.root_certificate {
-            options = options.ssl_ca(file);
+        let pem = address.pem().await?;
+        if let Some(root) = pem.root {
+            options = options.ssl_ca_from_pem(root);
         }
-        if let Some(client) = &address.client {
-            options = options.ssl_client_cert(&client.certificate).ssl_client_key(&client.key);
+        if let Some((certificate, key)) = pem.client {
+            options = options.ssl_client_cert_from_pem(certificate).ssl_client_key_from_pem(key);
         }
         Ok(match self.login.password().await? {
             Some(password) => options.password(password.expose()),

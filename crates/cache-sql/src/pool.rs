@@ -117,19 +117,18 @@ impl<D: Dialect> Pool<D> {
     async fn ask_until_answered<Q: Question<D>>(&self, question: &Q) -> Result<Q::Answer, Failure> {
         if let Some(idle) = self.take_idle() {
             match self.ask_on(question, idle).await {
-                Err(failure) if failure.ends_connection() => {
-                    // What broke one broke most likely all that are as old.
-                    self.lock_idle().clear();
-                    if failure.kind() == Kind::Missing {
-                        self.is_fit.store(false, Ordering::Relaxed);
-                    }
-                }
+                // What broke one broke most likely all that are as old.
+                Err(failure) if failure.ends_connection() => self.lock_idle().clear(),
                 answer => return answer,
             }
         }
-        let connection = self.open().await?;
-        let now = Instant::now();
-        self.ask_on(question, Idle { connection, opened_at: now, since: now }).await
+        match self.ask_on(question, self.open().await?).await {
+            // It was there before; looking for it again makes it, or tells how.
+            Err(failure) if failure.kind() == Kind::Missing => {
+                self.ask_on(question, self.open().await?).await
+            }
+            answer => answer,
+        }
     }
 
     async fn ask_on<Q: Question<D>>(&self, question: &Q, mut on: Idle<D>) -> Result<Q::Answer, Failure> {
@@ -146,6 +145,9 @@ impl<D: Dialect> Pool<D> {
                     if failure.kind() == Kind::Conflict && tries < CONFLICTS {
                         continue;
                     }
+                    if failure.kind() == Kind::Missing {
+                        self.is_fit.store(false, Ordering::Relaxed);
+                    }
                     if !failure.ends_connection() {
                         self.put_back(on);
                     }
@@ -155,7 +157,7 @@ impl<D: Dialect> Pool<D> {
         }
     }
 
-    async fn open(&self) -> Result<D::Connection, Failure> {
+    async fn open(&self) -> Result<Idle<D>, Failure> {
         let mut connection = self.dialect.connect().await?;
         if !self.is_fit.load(Ordering::Relaxed) {
             let _one_at_a_time = self.looking.lock().await;
@@ -164,7 +166,8 @@ impl<D: Dialect> Pool<D> {
                 self.is_fit.store(true, Ordering::Relaxed);
             }
         }
-        Ok(connection)
+        let now = Instant::now();
+        Ok(Idle { connection, opened_at: now, since: now })
     }
 
     /// A table that is there is looked at and left as it is; one that is not is made, where that
@@ -173,14 +176,17 @@ impl<D: Dialect> Pool<D> {
         let failure = |error: Error| self.dialect.failure(&error);
         let mut columns = self.dialect.columns(on).await.map_err(failure)?;
         if columns.is_empty() {
-            if !self.create_if_not_exists {
+            let by_hand = |why: &str| {
                 let create = self.dialect.statements().create.trim();
-                return Err(Failure::new(
-                    Kind::Missing,
-                    format!("set CreateIfNotExists to true, or let somebody run: {create}"),
-                ));
+                Failure::new(Kind::Missing, format!("{why}, or let somebody run: {create}"))
+            };
+            if !self.create_if_not_exists {
+                return Err(by_hand("set CreateIfNotExists to true"));
             }
-            self.dialect.create(on).await.map_err(failure)?;
+            self.dialect.create(on).await.map_err(|error| match failure(error) {
+                failure if failure.kind() == Kind::Permission => by_hand("permit the user to make it"),
+                failure => failure,
+            })?;
             columns = self.dialect.columns(on).await.map_err(failure)?;
         }
         if is_ours(&columns, self.dialect.statements().types) {

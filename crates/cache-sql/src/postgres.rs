@@ -64,16 +64,14 @@ impl PostgreSql {
                 Tls::Verified => PgSslMode::VerifyFull,
             })
             .disable_statement_logging();
-        options = match &address.root_certificate {
-            Some(file) => options.ssl_root_cert(file),
-            // Else sqlx takes the one that the environment names.
-            None => options.ssl_root_cert_from_pem(Vec::new()),
-        };
-        if let Some(client) = &address.client {
-            options = options.ssl_client_cert(&client.certificate).ssl_client_key(&client.key);
+        let pem = address.pem().await?;
+        // Where there is none, too: else sqlx takes the one that the environment names.
+        options = options.ssl_root_cert_from_pem(pem.root.unwrap_or_default());
+        if let Some((certificate, key)) = pem.client {
+            options = options.ssl_client_cert_from_pem(certificate).ssl_client_key_from_pem(key);
         }
         let password = self.login.password().await?;
-        // Else, too.
+        // As for the certificate.
         Ok(options.password(password.as_ref().map_or("", |password| password.expose())))
     }
 }

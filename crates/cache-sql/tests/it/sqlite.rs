@@ -218,6 +218,43 @@ async fn what_has_ended_is_cleaned_by_whoever_writes() {
     assert!(store.get(&key("late")).await.unwrap().is_some());
 }
 
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "a test's child is told by its environment what it is")]
+#[tokio::test]
+async fn a_file_that_may_only_be_read_serves_and_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+
+    const TOLD: &str = "ENTRA_CACHE_SQL_TEST_READS_FROM";
+    if let Some(file) = std::env::vars_os().find(|(name, _)| name == TOLD).map(|(_, file)| file) {
+        let store = SqlStore::sqlite(file.to_str().unwrap()).unwrap().build().unwrap();
+        assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"x");
+        let error = store.put(&key("a"), entry(b"y")).await.unwrap_err();
+        assert!(error.what().starts_with("is read-only: the file, or its directory"), "{error}");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    open(&folder).put(&key("a"), entry(b"x")).await.unwrap();
+    let permit = |file: &Path, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    permit(folder.path(), 0o777);
+    for file in fs::read_dir(folder.path()).unwrap() {
+        permit(&file.unwrap().path(), 0o444);
+    }
+    // Nothing is read-only to root, so nobody tries.
+    let is_root = fs::OpenOptions::new().write(true).open(path(&folder)).is_ok();
+    let test = std::env::current_exe().unwrap();
+    let mut child = if is_root { Command::new("setpriv") } else { Command::new(&test) };
+    if is_root {
+        child.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&test);
+    }
+    let child = child
+        .args(["--exact", "sqlite::a_file_that_may_only_be_read_serves_and_says_so"])
+        .env(TOLD, path(&folder))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && told.contains("1 passed"), "{told}");
+}
+
 /// Whoever runs this test as a program of its own writes until it is killed.
 #[expect(clippy::disallowed_methods, reason = "a test's child is told by its environment what it is")]
 #[tokio::test]

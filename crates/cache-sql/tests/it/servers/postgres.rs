@@ -59,6 +59,10 @@ async fn tls_is_verified_where_it_is_asked_for() {
         ("SSL Mode=Require", "cannot be trusted: invalid peer certificate: UnknownIssuer"),
         ("SSL Mode=VerifyCA", "cannot be trusted: invalid peer certificate: UnknownIssuer"),
         ("SSL Mode=Disable", "refuses the login"),
+        (
+            "SSL Mode=Require;Root Certificate=/nowhere/ca.pem",
+            "cannot be trusted: the file /nowhere/ca.pem cannot be read",
+        ),
     ] {
         let store = SqlStore::postgres(&dotnet(&server, rest)).unwrap().build().unwrap();
         let error = store.get(&key("a")).await.unwrap_err();
@@ -83,6 +87,9 @@ async fn what_an_operator_must_know_is_told() {
 
     let missing = get(builder(&url)).await;
     assert!(missing.contains("CREATE TABLE IF NOT EXISTS \"public\".\"token_cache\" (id bytea"), "{missing}");
+    server.sql("CREATE SCHEMA locked; GRANT USAGE ON SCHEMA locked TO app").unwrap();
+    let denied = get(builder(&url).schema_name("locked").create_if_not_exists(true)).await;
+    assert!(denied.contains("permit the user to make it, or let somebody run: CREATE TABLE"), "{denied}");
     // What is shown works.
     let statement = missing.split("somebody run: ").nth(1).unwrap();
     server.sql(statement).unwrap();
