@@ -25,6 +25,14 @@ impl CorrelationId {
             .map(Self)
             .map_err(|error| Misconfigured::new("the correlation id is not a GUID").with_source(error))
     }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
 }
 
 impl fmt::Display for CorrelationId {

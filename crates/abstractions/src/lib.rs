@@ -45,7 +45,7 @@ pub use id::{AgentId, ClientId, ObjectId, TenantId, is_guid};
 pub use pop_key::PopKey;
 pub use request::{FmiPath, Parameter, Place, TokenRequest};
 pub use scope::{Scopes, is_identity_scope};
-pub use secret::Secret;
+pub use secret::{Secret, SecretRef};
 pub use section::Section;
 pub use store::{
     EncryptionKeys, Kept, SharedStore, StoreError, StoreKey, StoreSettings, StoreTokens, StoredEntry,
@@ -55,5 +55,5 @@ pub use subject::{
     AccountId, AgentSubject, AgentUser, ManagedIdentityId, OnBehalfOf, ResourceId, SessionKey, Subject, Upn,
     User, UserAssertion,
 };
-pub use token::{AccessToken, Scheme};
+pub use token::{AccessToken, Scheme, TokenTerms};
 pub use token_hash::TokenHash;

@@ -54,6 +54,40 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret that is a part of something: it is read where it lies, so that no copy of it is made.
+///
+/// As [`Secret`] it has no `Display` and no `Serialize`, and `Debug` prints `[redacted]`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SecretRef<'a>(&'a str);
+
+impl<'a> SecretRef<'a> {
+    pub(crate) fn new(value: &'a str) -> Self {
+        Self(value)
+    }
+
+    /// The value itself.
+    pub fn expose(self) -> &'a str {
+        self.0
+    }
+
+    /// A copy that lives by itself.
+    pub fn to_secret(self) -> Secret {
+        Secret::new(self.0)
+    }
+}
+
+impl fmt::Debug for SecretRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl<'a> From<&'a Secret> for SecretRef<'a> {
+    fn from(secret: &'a Secret) -> Self {
+        Self(secret.expose())
+    }
+}
+
 impl From<String> for Secret {
     fn from(value: String) -> Self {
         Self::new(value)

@@ -1,11 +1,22 @@
 //! The one token: a value that is ready to be shown to an API and cheap to clone.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+mod terms;
+mod text;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, header::InvalidHeaderValue};
 
-use crate::{AccountId, CorrelationId, Misconfigured, PopKey, Secret, TenantId, TokenHash};
+use crate::{AccountId, CorrelationId, Misconfigured, PopKey, Secret, SecretRef, TenantId, TokenHash};
+
+use terms::Terms;
+pub use terms::TokenTerms;
+use text::{Parts, Text};
 
 /// How a token is shown to an API.
 #[expect(clippy::exhaustive_enums, reason = "a new scheme must fail to compile in every engine")]
@@ -35,35 +46,37 @@ impl Scheme {
     }
 }
 
-/// An access token. Cloning it is one atomic increment; its header is made once.
+/// An access token. Cloning it is one atomic increment.
+///
+/// One that a cache serves often has its header at hand; of any other it is made when it is asked
+/// for, without a copy of the text.
 #[doc(alias = "AuthenticationResult")]
 #[doc(alias = "AcquireTokenResult")]
 #[derive(Clone)]
-pub struct AccessToken(Arc<Shown>);
+pub struct AccessToken(Form);
 
-/// What is handed out all the time, and what is behind it.
 #[derive(Clone)]
+enum Form {
+    Plain(Arc<Token>),
+    /// With a header that is cloned.
+    Shown(Arc<Shown>),
+}
+
 struct Shown {
     header: HeaderValue,
-    line: Line,
-    inner: Arc<Inner>,
+    token: Arc<Token>,
 }
 
-/// The text of the header, wiped when the last header of it is gone.
 #[derive(Clone)]
-struct Line(Arc<Secret>);
-
-#[derive(Clone)]
-struct Inner {
-    secret: Secret,
-    scheme: Scheme,
-    expires_at: SystemTime,
-    tenant: Option<TenantId>,
-    scopes: Box<str>,
-    account: Option<AccountId>,
-    id_token: Option<Secret>,
-    correlation_id: Option<CorrelationId>,
+struct Token {
+    text: Text,
+    /// Nanoseconds since 1970: half of what `SystemTime` takes.
+    expires_at: u64,
+    terms: TokenTerms,
 }
+
+/// The text of the header, wiped when the token and the last header of it are gone.
+struct Line(Arc<Token>);
 
 impl AccessToken {
     /// A token as it came, usable until a time.
@@ -71,146 +84,197 @@ impl AccessToken {
     /// # Errors
     /// [`Misconfigured`] when it could not be sent in a header: it is empty or holds control
     /// characters.
+    #[expect(clippy::needless_pass_by_value, reason = "what the caller had is wiped here")]
     pub fn new(scheme: Scheme, secret: Secret, expires_at: SystemTime) -> Result<Self, Misconfigured> {
         if secret.is_blank() {
             return Err(Misconfigured::new("the access token is empty"));
         }
+        let line = Secret::new(format!("{} {}", scheme.as_str(), secret.expose()));
+        let parts =
+            Parts { line: line.expose(), id_token: "", account: None, correlation_id: None, tenant: None };
+        let text = Text::of(&parts).ok_or_else(|| Misconfigured::new("the access token is too long"))?;
+        let since = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let expires_at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let token = Arc::new(Token { text, expires_at, terms: TokenTerms::new(scheme) });
         // Entra's tokens are ASCII; the header type refuses what could break out of the line.
-        let line = Line(Arc::new(Secret::new(format!("{} {}", scheme.as_str(), secret.expose()))));
-        let header = line
-            .to_header()
+        Line(Arc::clone(&token))
+            .into_header()
             .map_err(|error| Misconfigured::new("the access token cannot be a header").with_source(error))?;
-        let inner = Arc::new(Inner {
-            secret,
-            scheme,
-            expires_at,
-            tenant: None,
-            scopes: Box::default(),
-            account: None,
-            id_token: None,
-            correlation_id: None,
-        });
-        Ok(Self(Arc::new(Shown { header, line, inner })))
+        Ok(Self(Form::Plain(token)))
     }
 
-    /// The same token with counts of its own.
+    /// The same token with a header and counts of its own.
     ///
     /// Threads that clone one token all the time wait for each other, since a clone writes into the
     /// count that all of them share. A cache keeps a few tokens that are apart for those who come
     /// often; the text is not copied.
     #[must_use]
     pub fn apart(&self) -> Self {
-        let Shown { header, line, inner } = &*self.0;
-        let header = line.to_header().unwrap_or_else(|_| header.clone());
-        Self(Arc::new(Shown { header, line: line.clone(), inner: Arc::clone(inner) }))
+        let token = Arc::clone(self.token());
+        let header = self.make_header();
+        Self(Form::Shown(Arc::new(Shown { header, token })))
+    }
+
+    /// The same token, sharing these terms where they are its own.
+    #[must_use]
+    pub fn sharing(self, terms: &TokenTerms) -> Self {
+        if self.terms() != terms {
+            return self;
+        }
+        Token { terms: terms.clone(), ..self.into_token() }.plain()
     }
 
     /// With the tenant that issued it.
     #[must_use]
-    pub fn with_tenant(mut self, tenant: Option<TenantId>) -> Self {
-        self.inner_mut().tenant = tenant;
-        self
+    pub fn with_tenant(self, tenant: Option<TenantId>) -> Self {
+        let account = self.account();
+        let mut token = self.into_token();
+        token.terms.edit().tenant = tenant;
+        // Its text leaves out what the terms say.
+        token.plain().with_account(account)
     }
 
     /// With the scopes that were granted, separated by spaces.
     #[must_use]
-    pub fn with_scopes(mut self, scopes: &str) -> Self {
-        self.inner_mut().scopes = scopes.into();
-        self
+    pub fn with_scopes(self, scopes: &str) -> Self {
+        let mut token = self.into_token();
+        token.terms.edit().scopes = scopes.into();
+        token.plain()
     }
 
     /// With the account it belongs to.
     #[must_use]
-    pub fn with_account(mut self, account: Option<AccountId>) -> Self {
-        self.inner_mut().account = account;
-        self
+    #[expect(clippy::needless_pass_by_value, reason = "as all of its kind")]
+    pub fn with_account(self, account: Option<AccountId>) -> Self {
+        self.into_token().telling(|parts| Text::of(&Parts { account: account.as_ref(), ..parts }))
     }
 
     /// With the id token that came beside it.
     #[must_use]
-    pub fn with_id_token(mut self, id_token: Option<Secret>) -> Self {
-        self.inner_mut().id_token = id_token;
-        self
+    #[expect(clippy::needless_pass_by_value, reason = "what the caller had is wiped here")]
+    pub fn with_id_token(self, id_token: Option<Secret>) -> Self {
+        let id_token = id_token.as_ref().map_or("", Secret::expose);
+        self.into_token().telling(|parts| Text::of(&Parts { id_token, ..parts }))
     }
 
     /// With the id under which it was asked for.
     #[must_use]
-    pub fn with_correlation_id(mut self, id: CorrelationId) -> Self {
-        self.inner_mut().correlation_id = Some(id);
-        self
+    pub fn with_correlation_id(self, id: CorrelationId) -> Self {
+        self.into_token().telling(|parts| Text::of(&Parts { correlation_id: Some(id), ..parts }))
     }
 
     /// The value of an `Authorization` header, marked sensitive.
     #[doc(alias = "CreateAuthorizationHeader")]
     #[inline]
     pub fn authorization_header(&self) -> HeaderValue {
-        self.0.header.clone()
+        match &self.0 {
+            Form::Shown(shown) => shown.header.clone(),
+            Form::Plain(_) => self.make_header(),
+        }
     }
 
     /// The token itself, for the rare API that wants it elsewhere than in the header.
-    pub fn secret(&self) -> &Secret {
-        &self.0.inner.secret
+    pub fn secret(&self) -> SecretRef<'_> {
+        SecretRef::new(self.token().text.line().split_once(' ').map_or("", |(_, token)| token))
     }
 
     /// How it is shown.
     pub fn scheme(&self) -> &Scheme {
-        &self.0.inner.scheme
+        &self.terms().get().scheme
     }
 
     /// When it ends.
     pub fn expires_at(&self) -> SystemTime {
-        self.0.inner.expires_at
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.token().expires_at)
     }
 
     /// The tenant that issued it, where that is known.
     pub fn tenant(&self) -> Option<&TenantId> {
-        self.0.inner.tenant.as_ref()
+        self.terms().get().tenant.as_ref()
     }
 
     /// The scopes that were granted.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.0.inner.scopes.split_ascii_whitespace()
+        self.terms().get().scopes.split_ascii_whitespace()
     }
 
     /// The account it belongs to, for a user's token.
-    pub fn account(&self) -> Option<&AccountId> {
-        self.0.inner.account.as_ref()
+    pub fn account(&self) -> Option<AccountId> {
+        self.token().text.account(self.tenant())
     }
 
     /// The id token that came beside it, for a user's token. It was not validated.
-    pub fn id_token(&self) -> Option<&Secret> {
-        self.0.inner.id_token.as_ref()
+    pub fn id_token(&self) -> Option<SecretRef<'_>> {
+        let text = self.token().text.id_token();
+        (!text.is_empty()).then(|| SecretRef::new(text))
     }
 
     /// The id of the call that fetched it, where it was fetched: what Entra's own log has it under.
     pub fn correlation_id(&self) -> Option<CorrelationId> {
-        self.0.inner.correlation_id
+        self.token().text.correlation_id()
     }
 
     /// What tells it from other tokens: an API refused this one, so the cache must give another.
     pub fn to_hash(&self) -> TokenHash {
-        TokenHash::of(&self.0.inner.secret)
+        TokenHash::of(self.secret())
     }
 
-    fn inner_mut(&mut self) -> &mut Inner {
-        Arc::make_mut(&mut Arc::make_mut(&mut self.0).inner)
+    /// What it has in common with others.
+    pub fn terms(&self) -> &TokenTerms {
+        &self.token().terms
     }
 
-    /// How many bytes of memory it takes, about: what a bounded cache counts.
+    /// How many bytes of memory it takes, without its terms and without what stands apart: what a
+    /// bounded cache counts.
     pub fn size(&self) -> usize {
-        let length = |secret: &Secret| secret.expose().len();
-        size_of::<Shown>()
-            + size_of::<Inner>()
-            + length(&self.0.inner.secret)
-            + self.0.header.len()
-            + self.0.inner.scopes.len()
-            + self.0.inner.id_token.as_ref().map_or(0, length)
+        allocated(size_of::<Token>() + 2 * size_of::<usize>()) + allocated(self.token().text.len())
+    }
+
+    fn token(&self) -> &Arc<Token> {
+        match &self.0 {
+            Form::Plain(token) => token,
+            Form::Shown(shown) => &shown.token,
+        }
+    }
+
+    fn make_header(&self) -> HeaderValue {
+        let header = Line(Arc::clone(self.token())).into_header();
+        header.unwrap_or_else(|_| unsendable())
+    }
+
+    fn into_token(self) -> Token {
+        Arc::unwrap_or_clone(match self.0 {
+            Form::Plain(token) => token,
+            Form::Shown(shown) => Arc::clone(&shown.token),
+        })
+    }
+}
+
+impl Token {
+    fn plain(self) -> AccessToken {
+        AccessToken(Form::Plain(Arc::new(self)))
+    }
+
+    /// With other texts. What is too long to be one changes nothing.
+    fn telling(mut self, change: impl FnOnce(Parts<'_>) -> Option<Text>) -> AccessToken {
+        let account = self.text.account(self.terms.get().tenant.as_ref());
+        let text = change(Parts {
+            line: self.text.line(),
+            id_token: self.text.id_token(),
+            account: account.as_ref(),
+            correlation_id: self.text.correlation_id(),
+            tenant: self.terms.get().tenant.as_ref(),
+        });
+        if let Some(text) = text {
+            self.text = text;
+        }
+        self.plain()
     }
 }
 
 impl Line {
-    fn to_header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
-        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(self.clone()))?;
+    fn into_header(self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(self))?;
         header.set_sensitive(true);
         Ok(header)
     }
@@ -218,18 +282,30 @@ impl Line {
 
 impl AsRef<[u8]> for Line {
     fn as_ref(&self) -> &[u8] {
-        self.0.expose().as_bytes()
+        self.0.text.line().as_bytes()
     }
+}
+
+/// What stands in the place of a header that was made once before, when the token was.
+#[cold]
+fn unsendable() -> HeaderValue {
+    HeaderValue::from_static("")
+}
+
+/// What an allocation of so many bytes takes: most allocators hand out sixteens, and keep eight.
+fn allocated(bytes: usize) -> usize {
+    (bytes + 8).next_multiple_of(16)
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Terms { scheme, tenant, scopes } = self.terms().get();
         f.debug_struct("AccessToken")
-            .field("secret", &self.0.inner.secret)
-            .field("scheme", &self.0.inner.scheme)
-            .field("expires_at", &self.0.inner.expires_at)
-            .field("tenant", &self.0.inner.tenant)
-            .field("scopes", &self.0.inner.scopes)
+            .field("secret", &self.secret())
+            .field("scheme", scheme)
+            .field("expires_at", &self.expires_at())
+            .field("tenant", tenant)
+            .field("scopes", scopes)
             .finish_non_exhaustive()
     }
 }

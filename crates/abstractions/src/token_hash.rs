@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::{Misconfigured, Secret};
+use crate::{Misconfigured, SecretRef};
 
 /// The SHA-256 of a token's text.
 ///
@@ -22,9 +22,9 @@ pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
     /// Of this token.
-    pub fn of(token: &Secret) -> Self {
+    pub fn of<'a>(token: impl Into<SecretRef<'a>>) -> Self {
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, token.expose().as_bytes()).as_ref());
+        hash.copy_from_slice(digest(&SHA256, token.into().expose().as_bytes()).as_ref());
         Self(hash)
     }
 

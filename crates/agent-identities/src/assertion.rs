@@ -33,6 +33,6 @@ impl ProvideAssertion for BlueprintAssertion {
         let token = self.blueprint.acquire_detached(&request).await.map_err(|error| {
             error.in_leg(format!("leg one: the blueprint vouches for agent {}", self.agent))
         })?;
-        Ok(SignedAssertion::new(token.secret().clone()).with_expiry(token.expires_at()))
+        Ok(SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at()))
     }
 }

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::{
     application::Application,
     builder::TokenAcquirerBuilder,
-    cache::{AnsweredBy, Cache, Cached, Entry, Identity, KeyRef, Reason, Statistics, is_over},
+    cache::{AnsweredBy, Cache, Cached, Entry, Identity, Kept, KeyRef, Reason, Resting, Statistics, is_over},
     credential::{CredentialChain, CredentialReport},
     endpoint::Endpoints,
     fetch::{Purpose, fetch},
@@ -184,10 +184,28 @@ impl TokenAcquirer {
         if request.claims.is_some() || request.force_refresh || request.replaces.is_some() {
             return self.renew(&key, request);
         }
-        self.cache().look(&key, |entry| match entry {
-            Some(entry) => self.serve(entry, request),
+        self.cache().look(&key, |kept| match kept {
+            Some(Kept::Awake(entry)) => self.serve(entry, request),
+            Some(Kept::Resting(resting)) => self.serve_once(&key, resting, request),
             None => self.fly(request),
         })
+    }
+
+    /// A token at rest serves one call in a second; with the next, or when it gets old, it is woken.
+    #[cold]
+    fn serve_once(&self, key: &KeyRef<'_>, resting: &Resting, request: &TokenRequest) -> Acquiring<'static> {
+        let now = self.now();
+        let Some(token) = resting.once(now) else {
+            return match self.cache().entry(key) {
+                Some(entry) => self.serve(&entry, request),
+                None => self.fly(request),
+            };
+        };
+        self.metrics().fresh();
+        if telemetry::is_detailed() {
+            telemetry::served(key, Reason::Fresh, resting.left(now), false);
+        }
+        Acquiring::ready(Ok(token))
     }
 
     /// The walk past the cache. Nearly every token that is asked for is fresh.
@@ -209,7 +227,7 @@ impl TokenAcquirer {
     #[cold]
     fn tell_served(&self, entry: &Entry, request: &TokenRequest, reason: Reason) {
         if let Ok(key) = key_of(&self.0.identity, request) {
-            telemetry::served(&key, reason, entry, self.now());
+            telemetry::served(&key, reason, entry.left(self.now()), entry.is_stale());
         }
     }
 
@@ -247,8 +265,10 @@ impl TokenAcquirer {
             refused.and_then(|refused| self.cache().instead_of(key, refused, request.claims.as_ref()));
         let Some(token) = found else { return self.fly(request) };
         if telemetry::is_detailed() {
-            self.cache()
-                .look(key, |entry| entry.map(|entry| self.tell_served(entry, request, Reason::Fresh)));
+            let now = self.now();
+            self.cache().look(key, |kept| {
+                kept.map(|kept| telemetry::served(key, Reason::Fresh, kept.left(now), kept.failures() > 0))
+            });
         }
         Acquiring::ready(Ok(token))
     }

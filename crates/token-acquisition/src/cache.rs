@@ -1,15 +1,20 @@
 //! The tokens that are kept, in memory: exact keys, one record for each token, bounded by bytes,
 //! read without a lock.
+//!
+//! The map stands in parts ([`Shard`]), so that no write has more to do than a part has.
 
 mod copies;
 mod departed;
 mod digest;
 mod entry;
+mod kept;
 mod key;
 mod nearly;
 mod pause;
 mod reason;
 mod refusals;
+mod shard;
+mod slot;
 mod window;
 
 use std::{
@@ -21,18 +26,24 @@ use std::{
 };
 
 use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash};
-use foldhash::fast::RandomState;
-use papaya::{HashMap, ResizeMode};
+use seize::Collector;
 
 #[cfg(feature = "opentelemetry")]
 pub(crate) use copies::place;
 use departed::Departed;
 pub use digest::KeyDigest;
 pub(crate) use entry::Entry;
+pub(crate) use kept::{Kept, Resting};
 pub(crate) use key::{Identity, Key, KeyRef, Owner, OwnerRef};
 use pause::Pauses;
 pub use reason::{AnsweredBy, Reason};
 use refusals::Refusals;
+use shard::{Left, Shard};
+#[cfg(not(test))]
+use slot::Realms;
+#[cfg(test)]
+pub(crate) use slot::Realms;
+use window::seconds;
 pub(crate) use window::{Age, Window};
 
 use crate::{telemetry, wire::ASSERTION_ENDED};
@@ -53,50 +64,71 @@ pub(crate) enum Cached {
 /// The store of tokens.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    tokens: HashMap<Key, Arc<Entry>, RandomState>,
+    first: Shard,
+    /// So many that with the first they are a power of two.
+    others: Box<[Shard]>,
+    realms: Realms,
     pauses: Pauses,
     departed: Departed,
     refusals: Refusals,
     clock: Arc<dyn Clock>,
     budget: usize,
-    bytes: AtomicUsize,
     evicted: AtomicU64,
-    swept_at: AtomicU64,
+    writes: AtomicUsize,
 }
 
-/// How often, at most, a write looks for tokens that ended.
-const SWEEP_EVERY: u64 = 300;
+/// As much of the budget as is worth a part of its own: a walk over it takes well below a millisecond.
+const SHARE: usize = 4 * 1024 * 1024;
 
-/// What a map's slot and an entry take beside the token and its key, about.
-const OVERHEAD: usize = 512;
+/// The parts of a cache, at most: each costs some memory, also where it is empty.
+const MOST_SHARDS: usize = 64;
 
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>, budget: usize) -> Self {
+        // One for all parts: what waits to be freed in it is not counted by anyone.
+        let collector = Arc::new(Collector::new());
+        let shards = (budget / SHARE).clamp(1, MOST_SHARDS);
+        let shards = 1 << shards.ilog2();
         Self {
-            // A write finishes what it begins: a table that is half moved makes every read look twice.
-            tokens: HashMap::builder()
-                .hasher(RandomState::default())
-                .resize_mode(ResizeMode::Blocking)
-                .build(),
+            first: Shard::new(&collector),
+            others: (1..shards).map(|_| Shard::new(&collector)).collect(),
+            realms: Realms::default(),
             pauses: Pauses::default(),
             departed: Departed::default(),
             refusals: Refusals::default(),
             clock,
             budget,
-            bytes: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
-            swept_at: AtomicU64::new(0),
+            writes: AtomicUsize::new(0),
         }
     }
 
     /// Looks a key up, without a copy of what is there.
     #[inline]
-    pub(crate) fn look<T>(&self, key: &KeyRef<'_>, then: impl FnOnce(Option<&Entry>) -> T) -> T {
-        then(self.tokens.pin().get(key).map(|entry| &**entry))
+    pub(crate) fn look<T>(&self, key: &KeyRef<'_>, then: impl FnOnce(Option<&Kept>) -> T) -> T {
+        let sought = self.realms.seek(key);
+        then(self.shard(sought.hash()).tokens.pin().get(&sought))
+    }
+
+    #[inline]
+    fn shard(&self, hash: u64) -> &Shard {
+        let place = (hash >> 48) as usize & self.others.len();
+        // One past the end stands for the first.
+        self.others.get(place).unwrap_or(&self.first)
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     pub(crate) fn get(&self, key: &KeyRef<'_>) -> Cached {
-        self.look(key, |entry| entry.map_or(Cached::Missing, |entry| entry.serve(self.clock.now())))
+        let now = self.clock.now();
+        let once = self.look(key, |kept| match kept {
+            None => Some(Cached::Missing),
+            Some(Kept::Resting(resting)) => resting.once(now).map(Cached::Fresh),
+            Some(Kept::Awake(entry)) => Some(entry.serve(now)),
+        });
+        once.unwrap_or_else(|| self.entry(key).map_or(Cached::Missing, |entry| entry.serve(now)))
     }
 
     /// What there is for a key, or why there is nothing.
@@ -106,7 +138,7 @@ impl Cache {
             Some(Age::Aging) => Reason::Aging,
             Some(Age::Last) => Reason::Last,
             Some(Age::Ended) => Reason::Ended,
-            None => self.departed.reason(key).unwrap_or(Reason::Unseen),
+            None => self.departed.reason(self.realms.seek(key).hash()).unwrap_or(Reason::Unseen),
         }
     }
 
@@ -114,9 +146,11 @@ impl Cache {
         self.clock.now()
     }
 
-    /// The entry itself, for a handle that keeps it.
+    /// The entry itself, for a handle that keeps it, and for whoever asks twice; awake.
+    #[cold]
     pub(crate) fn entry(&self, key: &KeyRef<'_>) -> Option<Arc<Entry>> {
-        self.tokens.pin().get(key).map(Arc::clone)
+        let sought = self.realms.seek(key);
+        self.shard(sought.hash()).wake(&sought)
     }
 
     /// What a request whose token was refused may have instead.
@@ -126,23 +160,54 @@ impl Cache {
         refused: TokenHash,
         claims: Option<&Claims>,
     ) -> Option<AccessToken> {
-        self.look(key, |entry| entry?.instead_of(refused, claims, self.now()))
+        self.look(key, |kept| kept?.instead_of(refused, claims, self.now()))
     }
 
     /// Keeps a token, and which challenge it met; it replaces the one of this key, whatever that is.
-    pub(crate) fn put(&self, key: Key, token: AccessToken, claims: Option<Claims>, window: Window) {
-        let now = self.clock.now();
-        if window.age(now) == Age::Ended {
-            return;
+    /// Returns it as it is kept: it shares with others what they have in common.
+    pub(crate) fn put(
+        &self,
+        key: &KeyRef<'_>,
+        token: AccessToken,
+        claims: Option<Claims>,
+        window: Window,
+    ) -> AccessToken {
+        let now = seconds(self.clock.now());
+        if window.age_at(now) == Age::Ended {
+            return token;
         }
-        let size = token.size() + OVERHEAD;
-        let entry = Arc::new(Entry::new(token, claims, window, size, now));
-        let replaced = self.tokens.pin().insert(key, entry).map(|entry| entry.replace());
-        self.bytes.fetch_add(size, Ordering::Relaxed);
-        if let Some(size) = replaced {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        let sought = self.realms.seek(key);
+        let (slot, token) = self.realms.settle(sought, token);
+        let shard = self.shard(sought.hash());
+        shard.put(slot, Kept::new(token.clone(), claims, window, now));
+        self.tidy(shard, now);
+        // A part that is written to seldom has its turn, too.
+        let turn = self.writes.fetch_add(1, Ordering::Relaxed) as u64;
+        self.tidy(self.shard(turn << 48), now);
+        token
+    }
+
+    /// What each part may take.
+    fn share(&self) -> usize {
+        self.budget.saturating_sub(self.realms.bytes()) / (1 + self.others.len())
+    }
+
+    fn tidy(&self, shard: &Shard, now: u32) {
+        let mut evicted = 0;
+        shard.tidy(now, self.share(), |slot, left| {
+            let reason = match left {
+                Left::AtItsEnd => Reason::Ended,
+                Left::ForRoom => {
+                    evicted += 1;
+                    Reason::Evicted
+                }
+            };
+            self.departed.note(slot.hash(), reason);
+        });
+        if evicted > 0 {
+            self.evicted.fetch_add(evicted, Ordering::Relaxed);
+            telemetry::evicted(evicted, self.budget);
         }
-        self.tidy(seconds(now));
     }
 
     /// Notes that fetching the next token failed. A valid token stays, unless Entra says that it
@@ -154,16 +219,16 @@ impl Cache {
         if let Some(wait) = retry_after {
             self.pauses.set(key, now + wait, error.clone(), now);
         }
-        let tokens = self.tokens.pin();
+        let reference = key.as_ref();
         if is_over(error) {
-            if let Some(entry) = tokens.remove(key) {
-                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
-                self.departed.note(key, Reason::Over);
-                telemetry::removed(&key.as_ref());
+            let sought = self.realms.seek(&reference);
+            if self.shard(sought.hash()).remove(&sought) {
+                self.departed.note(sought.hash(), Reason::Over);
+                telemetry::removed(&reference);
             }
-        } else if let Some(entry) = tokens.get(key).filter(|entry| entry.age(now) != Age::Ended) {
+        } else if let Some(entry) = self.entry(&reference).filter(|entry| entry.age(now) != Age::Ended) {
             entry.back_off(now, retry_after);
-            telemetry::served_on(&key.as_ref(), error, entry.left(now));
+            telemetry::served_on(&reference, error, entry.left(now));
         }
     }
 
@@ -171,14 +236,13 @@ impl Cache {
     /// is kept: a session ends once.
     pub(crate) fn end_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
         let mut had_any = false;
-        self.tokens.pin().retain(|key, entry| {
-            let ends = key.is_of_session(identity, session);
-            if ends {
-                had_any = true;
-                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
-            }
-            !ends
-        });
+        for shard in self.shards() {
+            shard.retain(|slot, _| {
+                let ends = slot.as_ref().is_of_session(identity, session);
+                had_any |= ends;
+                !ends
+            });
+        }
         had_any
     }
 
@@ -205,52 +269,10 @@ impl Cache {
 
     pub(crate) fn statistics(&self) -> Statistics {
         Statistics {
-            entries: self.tokens.len(),
-            bytes: self.bytes.load(Ordering::Relaxed),
+            entries: self.shards().map(|shard| shard.tokens.len()).sum(),
+            bytes: self.realms.bytes() + self.shards().map(Shard::bytes).sum::<usize>(),
             evicted: self.evicted.load(Ordering::Relaxed),
         }
-    }
-
-    /// Lets ended tokens go now and then, and the longest unused ones when the budget is spent.
-    /// It costs a walk over all entries, at most once for each tenth of the budget written.
-    fn tidy(&self, now: u64) {
-        let over_budget = self.bytes.load(Ordering::Relaxed) > self.budget;
-        let swept_at = self.swept_at.load(Ordering::Relaxed);
-        // One writer sweeps; the others go on.
-        let due = now.saturating_sub(swept_at) >= SWEEP_EVERY
-            && self.swept_at.compare_exchange(swept_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !due && !over_budget {
-            return;
-        }
-        let tokens = self.tokens.pin();
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-        tokens.retain(|key, entry| {
-            let keep = entry.age(at) != Age::Ended;
-            if !keep {
-                self.departed.note(key, Reason::Ended);
-                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
-            }
-            keep
-        });
-        if self.bytes.load(Ordering::Relaxed) <= self.budget {
-            return;
-        }
-        let mut evicted = 0;
-        let mut oldest: Vec<(u64, Key)> =
-            tokens.iter().map(|(key, entry)| (entry.used_at(), key.clone())).collect();
-        oldest.sort_unstable_by_key(|(used_at, _)| *used_at);
-        for (_, key) in oldest {
-            if self.bytes.load(Ordering::Relaxed) <= self.budget / 10 * 9 {
-                break;
-            }
-            if let Some(entry) = tokens.remove(&key) {
-                self.bytes.fetch_sub(entry.replace(), Ordering::Relaxed);
-                evicted += 1;
-                self.departed.note(&key, Reason::Evicted);
-            }
-        }
-        self.evicted.fetch_add(evicted, Ordering::Relaxed);
-        telemetry::evicted(evicted, self.budget);
     }
 }
 
@@ -279,10 +301,6 @@ pub struct Statistics {
     pub bytes: usize,
     /// How many were let go before their end, to keep within the budget.
     pub evicted: u64,
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

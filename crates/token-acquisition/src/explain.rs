@@ -8,7 +8,7 @@ use entra_abstractions::{ClientId, Exchange, Misconfigured, Scopes, TenantId, To
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Age, AnsweredBy, Entry, KeyDigest, Reason, Statistics},
+    cache::{Age, AnsweredBy, Kept, KeyDigest, Reason, Statistics},
     credential::CredentialReport,
     grant::Grant,
     managed_identity,
@@ -172,7 +172,7 @@ impl Explanation {
             self.tenant = None;
             self.credentials.clear();
         }
-        self.cached = cache.look(&key, |entry| entry.map(|entry| CachedToken::of(entry, now)));
+        self.cached = cache.look(&key, |kept| kept.map(|kept| CachedToken::of(kept, now)));
         let told_to_wait = cache.paused(&plan.key).map(|error| {
             let left = error.exchange().and_then(Exchange::retry_after).unwrap_or_default();
             (left, error)
@@ -199,14 +199,14 @@ impl Explanation {
 }
 
 impl CachedToken {
-    fn of(entry: &Entry, now: std::time::SystemTime) -> Self {
-        let age = match entry.age(now) {
+    fn of(kept: &Kept, now: std::time::SystemTime) -> Self {
+        let age = match kept.age(now) {
             Age::Fresh => Reason::Fresh,
             Age::Aging => Reason::Aging,
             Age::Last => Reason::Last,
             Age::Ended => Reason::Ended,
         };
-        Self { age, left: entry.left(now), next_try_in: entry.next_try_in(now), failures: entry.failures() }
+        Self { age, left: kept.left(now), next_try_in: kept.next_try_in(now), failures: kept.failures() }
     }
 }
 

@@ -319,14 +319,14 @@ pub(crate) fn keep(
     {
         engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account.clone()));
     }
-    keep_token(engine, plan, plan.key.clone(), granted)
+    keep_token(engine, plan, &plan.key, granted)
 }
 
 /// Makes the token of what was granted, and keeps it under this key.
 pub(crate) fn keep_token(
     engine: &TokenAcquirer,
     plan: &Plan,
-    key: Key,
+    key: &Key,
     granted: Granted,
 ) -> Result<AccessToken, TokenError> {
     let token = AccessToken::new(plan.scheme.clone(), granted.access_token, granted.ends_at)?
@@ -343,8 +343,7 @@ pub(crate) fn keep_token(
         return Ok(token);
     }
     telemetry::granted(&key.as_ref(), lives);
-    engine.cache().put(key, token.clone(), plan.claims.clone(), window);
-    Ok(token)
+    Ok(engine.cache().put(&key.as_ref(), token, plan.claims.clone(), window))
 }
 
 /// The tenant whose token it is, as far as the request says so.

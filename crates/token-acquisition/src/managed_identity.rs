@@ -26,7 +26,7 @@ use std::{
 };
 
 use entra_abstractions::{
-    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Place, Scheme, Subject, TokenError, TokenHash,
+    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Place, Scheme, Subject, TokenError,
     TokenRequest,
 };
 
@@ -206,9 +206,7 @@ pub(crate) async fn grant(
     id: &ManagedIdentityId,
 ) -> Result<Granted, TokenError> {
     let at_hand = || match engine.cache().get(&plan.key.as_ref()) {
-        Cached::Fresh(token) | Cached::Aging(token, _) | Cached::Last(token, _) => {
-            Some(TokenHash::of(token.secret()))
-        }
+        Cached::Fresh(token) | Cached::Aging(token, _) | Cached::Last(token, _) => Some(token.to_hash()),
         Cached::Missing => None,
     };
     let revoked = plan.replaces.or_else(|| plan.claims.as_ref().and_then(|_| at_hand()));

@@ -117,7 +117,7 @@ pub(crate) async fn begin(
     let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
     if let Some(known) = known.filter(|known| known.is_of(assertion.sha256()))
         && let Some(token) = at_hand(engine, plan, &key)
-        && token.account() == known.account()
+        && token.account().as_ref() == known.account()
     {
         return Ok(token);
     }
@@ -142,7 +142,7 @@ pub(crate) async fn begin(
     }
     let kept = in_time(sessions.store.put(&at, &record.to_entry(engine.now()))).await;
     kept.map_err(|error| away(engine, plan, error))?;
-    fetch::keep_token(engine, plan, key, granted)
+    fetch::keep_token(engine, plan, &key, granted)
 }
 
 /// The session's token, where it answers a call of its user's.
@@ -217,7 +217,7 @@ async fn land(
     if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&plan.key.as_ref())) {
         return Ok(token);
     }
-    fetch::keep_token(engine, plan, plan.key.clone(), granted)
+    fetch::keep_token(engine, plan, &plan.key, granted)
 }
 
 /// Ends a session: what is kept of it, and its tokens.

@@ -10,13 +10,13 @@ mod metrics;
 #[path = "telemetry/no_metrics.rs"]
 mod metrics;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use entra_abstractions::{AuthorityKind, CorrelationId, Misconfigured, StoreError, StoreKey, TokenError};
 use tokio::time::Instant;
 use tracing::{Span, debug, field::Empty, info_span, level_filters::LevelFilter, warn};
 
-use crate::cache::{AnsweredBy, Entry, KeyRef, Reason};
+use crate::cache::{AnsweredBy, KeyRef, Reason};
 
 pub(crate) use asked::{Asked, differs_in, reason};
 pub(crate) use metrics::{Meters, Metrics, observe};
@@ -32,7 +32,7 @@ pub(crate) fn is_detailed() -> bool {
 
 /// A cached token is served.
 #[cold]
-pub(crate) fn served(key: &KeyRef<'_>, reason: Reason, entry: &Entry, now: SystemTime) {
+pub(crate) fn served(key: &KeyRef<'_>, reason: Reason, left: Duration, is_stale: bool) {
     debug!(
         name: "token.served",
         target: TARGET,
@@ -40,8 +40,8 @@ pub(crate) fn served(key: &KeyRef<'_>, reason: Reason, entry: &Entry, now: Syste
         reason = reason.as_str(),
         key = %key.digest(),
         subject = %key.subject(),
-        left_s = entry.left(now).as_secs(),
-        stale = entry.is_stale(),
+        left_s = left.as_secs(),
+        stale = is_stale,
         "a cached token is served"
     );
 }

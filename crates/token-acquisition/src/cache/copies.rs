@@ -8,9 +8,11 @@ use std::sync::{
 
 use entra_abstractions::AccessToken;
 
-/// So many copies of one token at most; a copy is made when the first thread comes for it, and
-/// takes some 200 bytes.
+/// So many copies of one token at most; a copy is made when the first thread comes for it.
 const MOST: usize = 8;
+
+/// Bytes that a copy takes: a header, and the counts of it.
+const COPY: usize = 112;
 
 #[derive(Debug)]
 pub(super) struct Copies {
@@ -21,6 +23,11 @@ pub(super) struct Copies {
 impl Copies {
     pub(super) fn of(token: AccessToken) -> Self {
         Self { first: token, copies: [const { OnceLock::new() }; MOST] }
+    }
+
+    /// How many bytes of memory the token takes, and four copies.
+    pub(super) fn size(&self) -> usize {
+        self.first.size() + 4 * COPY
     }
 
     /// A clone of this thread's copy.

@@ -3,18 +3,14 @@
 
 use std::{
     collections::HashMap,
-    hash::BuildHasher,
     sync::{Mutex, PoisonError},
 };
 
-use foldhash::fast::RandomState;
-
-use super::{Key, KeyRef, Reason};
+use super::Reason;
 
 /// Hashes of keys, in two halves: when the younger is full, the elder is let go.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
-    hasher: RandomState,
     halves: Mutex<Halves>,
 }
 
@@ -28,8 +24,7 @@ struct Halves {
 const MOST: usize = 4_096;
 
 impl Departed {
-    pub(super) fn note(&self, key: &Key, reason: Reason) {
-        let hash = self.hasher.hash_one(key);
+    pub(super) fn note(&self, hash: u64, reason: Reason) {
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         if halves.younger.len() >= MOST {
             halves.elder = std::mem::take(&mut halves.younger);
@@ -37,8 +32,7 @@ impl Departed {
         halves.younger.insert(hash, reason);
     }
 
-    pub(super) fn reason(&self, key: &KeyRef<'_>) -> Option<Reason> {
-        let hash = self.hasher.hash_one(key);
+    pub(super) fn reason(&self, hash: u64) -> Option<Reason> {
         let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         halves.younger.get(&hash).or_else(|| halves.elder.get(&hash)).copied()
     }

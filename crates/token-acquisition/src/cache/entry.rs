@@ -1,13 +1,17 @@
-//! One token that is kept, and when the next one may be asked for.
+//! One token that is used often or gets old, and when the next one may be asked for.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::{Duration, SystemTime},
 };
 
 use entra_abstractions::{AccessToken, AccountId, Claims, TokenHash};
 
-use super::{Age, Cached, Window, copies::Copies, seconds};
+use super::{
+    Age, Cached, Window,
+    copies::Copies,
+    window::{instant, seconds},
+};
 
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -15,35 +19,27 @@ pub(crate) struct Entry {
     /// The challenge that it was fetched to meet.
     claims: Option<Claims>,
     window: Window,
-    size: usize,
     /// Whether a newer token, or none, stands under the key by now: a handle looks again.
     replaced: AtomicBool,
-    used_at: AtomicU64,
+    used_at: AtomicU32,
     /// Before this second no next token is asked for.
-    next_try_at: AtomicU64,
+    next_try_at: AtomicU32,
     failures: AtomicU32,
 }
 
 /// How long after one try the next is made behind a good token; it doubles while they fail.
-const FIRST_WAIT: u64 = 30;
-const LONGEST_WAIT: u64 = 300;
+const FIRST_WAIT: u32 = 30;
+const LONGEST_WAIT: u32 = 300;
 
 impl Entry {
-    pub(super) fn new(
-        token: AccessToken,
-        claims: Option<Claims>,
-        window: Window,
-        size: usize,
-        now: SystemTime,
-    ) -> Self {
+    pub(super) fn new(token: AccessToken, claims: Option<Claims>, window: Window, now: u32) -> Self {
         Self {
             token: Copies::of(token),
             claims,
             window,
-            size,
             replaced: AtomicBool::new(false),
-            used_at: AtomicU64::new(seconds(now)),
-            next_try_at: AtomicU64::new(0),
+            used_at: AtomicU32::new(now),
+            next_try_at: AtomicU32::new(0),
             failures: AtomicU32::new(0),
         }
     }
@@ -51,7 +47,8 @@ impl Entry {
     /// The token, if there is no more to be said than that.
     #[inline]
     pub(crate) fn fresh(&self, now: SystemTime) -> Option<AccessToken> {
-        (self.window.age(now) == Age::Fresh).then(|| {
+        let now = seconds(now);
+        (self.window.age_at(now) == Age::Fresh).then(|| {
             self.touch(now);
             self.token.mine()
         })
@@ -59,7 +56,8 @@ impl Entry {
 
     /// What a caller gets at this time, and whether it is up to this caller to start a flight.
     pub(crate) fn serve(&self, now: SystemTime) -> Cached {
-        match self.window.age(now) {
+        let now = seconds(now);
+        match self.window.age_at(now) {
             Age::Fresh => {
                 self.touch(now);
                 Cached::Fresh(self.token.mine())
@@ -86,7 +84,7 @@ impl Entry {
         }
         let token = self.token.mine();
         (token.to_hash() != refused).then(|| {
-            self.touch(now);
+            self.touch(seconds(now));
             token
         })
     }
@@ -99,23 +97,27 @@ impl Entry {
         self.replaced.load(Ordering::Acquire)
     }
 
-    pub(super) fn replace(&self) -> usize {
+    pub(super) fn replace(&self) {
         self.replaced.store(true, Ordering::Release);
-        self.size
     }
 
-    pub(super) fn used_at(&self) -> u64 {
+    /// How many bytes of memory it takes, about, with copies for a few threads.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.token.size()
+    }
+
+    pub(super) fn used_at(&self) -> u32 {
         self.used_at.load(Ordering::Relaxed)
     }
 
     pub(super) fn account(&self) -> Option<AccountId> {
-        self.token.mine().account().cloned()
+        self.token.mine().account()
     }
 
     /// How long until the next token is asked for behind this one, as far as it is decided: until it
     /// ages, or until the next try may be made.
     pub(crate) fn next_try_in(&self, now: SystemTime) -> Duration {
-        let next = SystemTime::UNIX_EPOCH + Duration::from_secs(self.next_try_at.load(Ordering::Relaxed));
+        let next = instant(self.next_try_at.load(Ordering::Relaxed));
         self.window.aging_at().max(next).duration_since(now).unwrap_or_default()
     }
 
@@ -137,23 +139,21 @@ impl Entry {
     pub(super) fn back_off(&self, now: SystemTime, retry_after: Option<Duration>) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed);
         let wait = (FIRST_WAIT << failures.min(4)).min(LONGEST_WAIT);
-        let wait = wait.max(retry_after.unwrap_or_default().as_secs());
-        self.next_try_at.store(seconds(now) + wait, Ordering::Relaxed);
+        let asked = u32::try_from(retry_after.unwrap_or_default().as_secs()).unwrap_or(u32::MAX);
+        self.next_try_at.store(seconds(now).saturating_add(wait.max(asked)), Ordering::Relaxed);
     }
 
-    fn may_try(&self, now: SystemTime) -> bool {
-        let now = seconds(now);
+    fn may_try(&self, now: u32) -> bool {
         let next = self.next_try_at.load(Ordering::Relaxed);
         // One caller wins; the others go on with the token they have.
         now >= next
             && self
                 .next_try_at
-                .compare_exchange(next, now + FIRST_WAIT, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(next, now.saturating_add(FIRST_WAIT), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
     }
 
-    fn touch(&self, now: SystemTime) {
-        let now = seconds(now);
+    fn touch(&self, now: u32) {
         // Written once a second at most: a line that everybody writes is a line that nobody reads fast.
         if self.used_at.load(Ordering::Relaxed) != now {
             self.used_at.store(now, Ordering::Relaxed);

@@ -2,13 +2,13 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     sync::Arc,
 };
 
 use entra_abstractions::{
     AccountId, AgentUser, Claims, ClientId, FmiPath, ManagedIdentityId, Parameter, Scheme, Scopes, TenantId,
 };
-use papaya::Equivalent;
 
 /// Which application asks, and whom: what all requests of one engine have in common.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,19 +47,23 @@ impl Identity {
     }
 }
 
-/// A key that is kept.
+/// A key of one's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     identity: Arc<Identity>,
     owner: Owner,
     tenant: TenantId,
     scopes: Scopes,
+    /// Nothing in nearly all keys: they are for a bearer token, and for nothing more.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone)]
+struct Rest {
     scheme: Scheme,
     fmi_path: Option<FmiPath>,
     client_claims: Option<Claims>,
     parameters: Box<[Parameter]>,
-    /// Whether the four before this say nothing, so that a look-up need not compare them.
-    is_plain: bool,
 }
 
 /// Whose token it is.
@@ -119,27 +123,19 @@ impl Owner {
     }
 }
 
-impl OwnerRef<'_> {
-    fn is(&self, owner: &Owner) -> bool {
-        match (self, owner) {
-            (Self::App, Owner::App) => true,
-            (Self::Assertion(one), Owner::Assertion(other)) => **one == *other,
-            (_, owner) => *self == owner.as_ref(),
-        }
-    }
-}
-
 impl Key {
     pub(crate) fn as_ref(&self) -> KeyRef<'_> {
+        static BEARER: Scheme = Scheme::Bearer;
+        let rest = self.rest.as_deref();
         KeyRef {
             identity: &self.identity,
             owner: self.owner.as_ref(),
             tenant: &self.tenant,
             scopes: &self.scopes,
-            scheme: &self.scheme,
-            fmi_path: self.fmi_path.as_ref(),
-            client_claims: self.client_claims.as_ref(),
-            parameters: &self.parameters,
+            scheme: rest.map_or(&BEARER, |rest| &rest.scheme),
+            fmi_path: rest.and_then(|rest| rest.fmi_path.as_ref()),
+            client_claims: rest.and_then(|rest| rest.client_claims.as_ref()),
+            parameters: rest.map_or(&[], |rest| &rest.parameters),
         }
     }
 
@@ -152,8 +148,14 @@ impl Key {
         Self { owner: Owner::Session(*session), ..self.clone() }
     }
 
-    pub(crate) fn is_of_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
-        matches!(&self.owner, Owner::Session(own) if own == session) && *self.identity == *identity
+    /// What it has in common with those of other users.
+    pub(super) fn without_digest(self) -> Self {
+        let owner = match self.owner {
+            Owner::Assertion(_) => Owner::Assertion([0; 32]),
+            Owner::Session(_) => Owner::Session([0; 32]),
+            owner => owner,
+        };
+        Self { owner, ..self }
     }
 }
 
@@ -174,17 +176,19 @@ impl KeyRef<'_> {
             },
             tenant: self.tenant.clone(),
             scopes: self.scopes.clone(),
-            scheme: self.scheme.clone(),
-            fmi_path: self.fmi_path.cloned(),
-            client_claims: self.client_claims.cloned(),
-            is_plain: self.is_plain(),
-            parameters: self
-                .parameters
-                .iter()
-                .filter(|parameter| parameter.shapes_token())
-                .cloned()
-                .collect(),
+            rest: (!self.is_plain()).then(|| {
+                Box::new(Rest {
+                    scheme: self.scheme.clone(),
+                    fmi_path: self.fmi_path.cloned(),
+                    client_claims: self.client_claims.cloned(),
+                    parameters: self.shaping().cloned().collect(),
+                })
+            }),
         }
+    }
+
+    pub(super) fn is_of_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
+        matches!(self.owner, OwnerRef::Session(own) if own == session) && **self.identity == *identity
     }
 
     /// Nearly all requests ask for a bearer token, and for nothing more.
@@ -211,13 +215,20 @@ impl KeyRef<'_> {
     }
 }
 
-impl Hash for KeyRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
+impl KeyRef<'_> {
+    /// All but the digests that tell users apart.
+    #[inline]
+    pub(super) fn hash_realm<H: Hasher>(&self, state: &mut H) {
         let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, client_claims: _, parameters: _ } =
             self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
         state.write_u64(identity.hash);
-        owner.hash(state);
+        match owner {
+            OwnerRef::App | OwnerRef::Assertion(_) | OwnerRef::Session(_) => {
+                mem::discriminant(owner).hash(state);
+            }
+            owner => owner.hash(state),
+        }
         // Most requests name no tenant, or the configured one.
         if **tenant != identity.app_tenant {
             tenant.hash(state);
@@ -240,11 +251,31 @@ impl Hash for KeyRef<'_> {
             state.write_u64(sum);
         }
     }
+
+    /// Whether it is the same but for whose token it is.
+    #[inline]
+    pub(super) fn agrees_with(&self, key: &Key) -> bool {
+        let Key { identity, owner: _, tenant, scopes, rest } = key;
+        // One engine has one identity, so the pointers are equal nearly always.
+        (Arc::ptr_eq(self.identity, identity) || *self.identity == *identity)
+            && *self.scopes == *scopes
+            && *self.tenant == *tenant
+            && match rest {
+                None => self.is_plain(),
+                Some(rest) => {
+                    let Rest { scheme, fmi_path, client_claims, parameters: _ } = &**rest;
+                    *self.scheme == *scheme
+                        && self.fmi_path == fmi_path.as_ref()
+                        && self.client_claims == client_claims.as_ref()
+                        && self.is_shaped_as(&key.as_ref())
+                }
+            }
+    }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.as_ref().equivalent(other)
+        self.owner == other.owner && self.as_ref().agrees_with(other)
     }
 }
 
@@ -252,25 +283,7 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_ref().hash(state);
-    }
-}
-
-impl Equivalent<Key> for KeyRef<'_> {
-    #[inline]
-    fn equivalent(&self, key: &Key) -> bool {
-        let Key { identity, owner, tenant, scopes, scheme, fmi_path, client_claims, parameters: _, is_plain } =
-            key;
-        // One engine has one identity, so the pointers are equal nearly always.
-        (Arc::ptr_eq(self.identity, identity) || *self.identity == *identity)
-            && *self.scopes == *scopes
-            && self.owner.is(owner)
-            && *self.tenant == *tenant
-            && self.is_plain() == *is_plain
-            && (*is_plain
-                || (*self.scheme == *scheme
-                    && self.fmi_path == fmi_path.as_ref()
-                    && self.client_claims == client_claims.as_ref()
-                    && self.is_shaped_as(&key.as_ref())))
+        self.as_ref().hash_realm(state);
+        self.owner.hash(state);
     }
 }

@@ -13,10 +13,12 @@ impl Cache {
     /// a token that is cached for another assertion of the same user is worth a word, one for
     /// another user is none.
     pub(crate) fn differs_in(&self, key: &KeyRef<'_>, user: Option<&AccountId>) -> Option<&'static str> {
-        let tokens = self.tokens.pin();
-        tokens.iter().take(MOST).find_map(|(cached, entry)| {
-            let part = only_difference(key, &cached.as_ref())?;
-            (part != ASSERTION || user.is_some() && entry.account().as_ref() == user).then_some(part)
+        let shards = 1 + self.others.len();
+        self.shards().find_map(|shard| {
+            shard.tokens.pin().iter().take(MOST / shards).find_map(|(cached, kept)| {
+                let part = only_difference(key, &cached.as_ref())?;
+                (part != ASSERTION || user.is_some() && kept.account().as_ref() == user).then_some(part)
+            })
         })
     }
 }

@@ -35,7 +35,7 @@ impl Fixture {
         let ends_at = now + Duration::from_secs(life);
         let token = AccessToken::new(Scheme::Bearer, Secret::new(secret), ends_at).unwrap();
         let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
-        self.cache.put(self.key(resource), token, None, window);
+        self.cache.put(&self.key(resource).as_ref(), token, None, window);
     }
 
     fn look(&self, resource: &str) -> String {

@@ -15,13 +15,13 @@ pub(crate) enum Age {
     Ended,
 }
 
-/// The three moments in a token's life.
+/// The three moments in a token's life, as [`seconds`]: a million tokens have them.
 #[expect(clippy::struct_field_names, reason = "instants end in `at` throughout the house")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
-    aging_at: SystemTime,
-    last_at: SystemTime,
-    ended_at: SystemTime,
+    aging_at: u32,
+    last_at: u32,
+    ended_at: u32,
 }
 
 /// A token is let go this long before its end, so that it does not end on its way to the API.
@@ -56,17 +56,23 @@ impl Window {
         let last = Duration::from_secs(60).min(life / 10);
         let ended_at = before(ends_at, RESERVE.max(skew));
         Self {
-            aging_at: refresh_at.map_or(aging_at, |refresh_at| aging_at.min(refresh_at)),
-            last_at: before(ends_at, last).min(ended_at),
-            ended_at,
+            aging_at: seconds(refresh_at.map_or(aging_at, |refresh_at| aging_at.min(refresh_at))),
+            last_at: seconds(before(ends_at, last).min(ended_at)),
+            ended_at: seconds(ended_at),
         }
     }
 
     pub(crate) fn aging_at(&self) -> SystemTime {
-        self.aging_at
+        instant(self.aging_at)
     }
 
+    #[inline]
     pub(crate) fn age(&self, now: SystemTime) -> Age {
+        self.age_at(seconds(now))
+    }
+
+    #[inline]
+    pub(super) fn age_at(&self, now: u32) -> Age {
         // In the order of a hot path: nearly every token that is asked for is fresh.
         if now < self.aging_at && now < self.last_at {
             Age::Fresh
@@ -80,6 +86,21 @@ impl Window {
     }
 }
 
+/// 2000-01-01T00:00:00Z. 32 bits of seconds reach into the year 2136 from here.
+const BEGINNING: u64 = 946_684_800;
+
+/// Whole seconds since the beginning.
+#[inline]
+pub(super) fn seconds(at: SystemTime) -> u32 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    u32::try_from(since.saturating_sub(BEGINNING)).unwrap_or(u32::MAX)
+}
+
+/// When so many seconds have passed.
+pub(super) fn instant(seconds: u32) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINNING + u64::from(seconds))
+}
+
 fn before(at: SystemTime, by: Duration) -> SystemTime {
     at.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH)
 }
@@ -88,11 +109,9 @@ fn before(at: SystemTime, by: Duration) -> SystemTime {
 mod tests {
     use super::*;
 
-    const START: SystemTime = SystemTime::UNIX_EPOCH;
-
     /// The age of a token of this life, after so many seconds.
     fn check(life: u64, refresh_in: Option<u64>, early: f64, skew: u64, ages: &[(u64, Age)]) {
-        let at = |seconds| START + Duration::from_secs(1_000_000 + seconds);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINNING + 1_000_000 + seconds);
         let window = Window::new(at(0), at(life), refresh_in.map(at), early, Duration::from_secs(skew));
         for (after, age) in ages {
             assert_eq!(window.age(at(*after)), *age, "life {life}, after {after}");

@@ -50,7 +50,7 @@ impl ProvideAssertion for TokenAssertion {
             request.tenant.clone_from(&context.tenant);
         }
         let token = self.tokens.acquire(&request).await?;
-        Ok(SignedAssertion::new(token.secret().clone()).with_expiry(token.expires_at()))
+        Ok(SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at()))
     }
 }
 

@@ -41,7 +41,8 @@ fn a_user_is_named_one_way() {
     let user = AgentUser::upn("o'hara+x@contoso.example").unwrap();
     let credential = Secret::new("t2");
     assert_eq!(
-        written(|form| UserFederated { credential: &credential, user: &user, scopes: &scopes }.write(form)),
+        written(|form| UserFederated { credential: (&credential).into(), user: &user, scopes: &scopes }
+            .write(form)),
         "grant_type=user_fic&user_federated_identity_credential=t2&username=o%27hara%2Bx%40contoso.example\
          &scope=User.Read%20email%20openid%20profile%20offline_access&client_info=1"
     );

@@ -1,12 +1,12 @@
 //! The `user_fic` grant: an agent's token (as a federated credential) becomes its user's token.
 //! <https://learn.microsoft.com/entra/agent-id/identity-platform/agent-user-oauth-flow>
 
-use entra_abstractions::{AgentUser, Scopes, Secret};
+use entra_abstractions::{AgentUser, Scopes, SecretRef};
 
 use crate::wire::Form;
 
 pub(crate) struct UserFederated<'a> {
-    pub(crate) credential: &'a Secret,
+    pub(crate) credential: SecretRef<'a>,
     pub(crate) user: &'a AgentUser,
     pub(crate) scopes: &'a Scopes,
 }

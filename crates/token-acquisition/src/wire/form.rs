@@ -5,7 +5,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use entra_abstractions::Secret;
+use entra_abstractions::{Secret, SecretRef};
 
 /// The fields of a token request, in order; a field that is set again is replaced.
 #[derive(Debug, Clone, Default)]
@@ -18,11 +18,15 @@ impl Form {
         self.set_secret(name, &Secret::new(value));
     }
 
-    pub(crate) fn set_secret(&mut self, name: impl Into<Cow<'static, str>>, value: &Secret) {
-        let name = name.into();
+    pub(crate) fn set_secret<'a>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<SecretRef<'a>>,
+    ) {
+        let (name, value) = (name.into(), value.into().to_secret());
         match self.fields.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value.clone(),
-            None => self.fields.push((name, value.clone())),
+            Some((_, known)) => *known = value,
+            None => self.fields.push((name, value)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_abstractions::{
     AccessToken, AcquireToken, Challenge, Clock, Exchange, Misconfigured, Rejected, Scopes, TokenError,
-    TokenHash, TokenRequest, Unavailable, is_safe, is_this_machine,
+    TokenRequest, Unavailable, is_safe, is_this_machine,
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -71,7 +71,7 @@ impl VaultClient {
         // token that is kept no longer.
         if answer.status() == StatusCode::UNAUTHORIZED {
             let mut request = self.heed(answer.headers())?;
-            request.replaces = token.map(|refused| TokenHash::of(refused.secret()));
+            request.replaces = token.map(|refused| refused.to_hash());
             let token = self.tokens.acquire(&request).await?;
             answer = self.send(method, path, body, Some(&token)).await?;
         }
