@@ -14,6 +14,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("downstream-api", 1),
     ("web-api", 1),
     ("agent-identities", 2),
+    ("cache", 2),
 ];
 
 /// What may depend on every crate, and nothing on it.

@@ -1,0 +1,4 @@
+//! The shared cache as configurations name it.
+
+#[cfg(test)]
+mod naming;
