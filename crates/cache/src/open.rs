@@ -66,11 +66,23 @@ type Open = fn(&Section, &Section) -> Result<Arc<dyn StoreTokens>, Misconfigured
 const STORES: &[(Kind, Open)] = &[
     #[cfg(feature = "redis")]
     (Kind::Redis, |section, root| Ok(Arc::new(entra_cache_redis::RedisStore::from_section(section, root)?))),
+    #[cfg(feature = "sqlite")]
+    (Kind::Sqlite, sql),
+    #[cfg(feature = "postgres")]
+    (Kind::PostgreSql, sql),
+    #[cfg(feature = "mysql")]
+    (Kind::MySql, sql),
     #[cfg(feature = "sqlserver")]
     (Kind::SqlServer, |section, root| {
         Ok(Arc::new(entra_cache_sqlserver::SqlServerStore::from_section(section, root)?))
     }),
 ];
+
+/// It tells them apart by the section's `Kind`.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+fn sql(section: &Section, root: &Section) -> Result<Arc<dyn StoreTokens>, Misconfigured> {
+    Ok(Arc::new(entra_cache_sql::SqlStore::from_section(section, root)?))
+}
 
 /// The section, with the kind that was chosen and a connection string.
 fn of_kind(kind: Kind, section: &Section) -> Section {
