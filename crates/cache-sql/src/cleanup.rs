@@ -36,6 +36,9 @@ pub(crate) struct Cleaning {
 /// that is of use to the others.
 const GRACE: Duration = Duration::from_mins(15);
 
+/// Which part of all instances looks after ended rows at its first write.
+const AT_ONCE: f64 = 1.0 / 16.0;
+
 /// How long after one cleaning the lack of room begins the next one.
 const AGAIN: Duration = Duration::from_mins(1);
 
@@ -54,9 +57,11 @@ impl Cleaning {
             return;
         }
         // The first one comes within the first half of an interval, every other one a whole
-        // interval later, or a little less.
-        let part = if due_at == 0 { self.jitter * 0.5 } else { 1.0 - self.jitter * 0.1 };
-        if self.is_ours(due_at, now, self.interval.mul_f64(part)) && due_at != 0 {
+        // interval later, or a little less. Of programs that end before that some begin at once.
+        let is_first = due_at == 0;
+        let part = if is_first { self.jitter * 0.5 } else { 1.0 - self.jitter * 0.1 };
+        let begins = !is_first || self.jitter < AT_ONCE;
+        if self.is_ours(due_at, now, self.interval.mul_f64(part)) && begins {
             tokio::spawn(clean_in_turn(Arc::clone(pool), now, self.interval));
         }
     }
