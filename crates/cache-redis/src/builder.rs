@@ -68,7 +68,8 @@ impl RedisStoreBuilder {
     }
 
     /// What all keys start with, so that several applications can share a server. It stands
-    /// directly before the key, as .NET writes it.
+    /// directly before the key, as .NET writes it. In a cluster, braces in it (`{MyWebApi}`) keep all
+    /// keys on one server, so it should have none.
     #[must_use]
     #[doc(alias = "InstanceName")]
     pub fn instance_name(mut self, prefix: impl Into<String>) -> Self {

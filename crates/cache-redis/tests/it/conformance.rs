@@ -115,6 +115,12 @@ async fn sentinels() {
     let unsaid = store(format!("127.0.0.1:{}", redis.sentinel().port()));
     let error = unsaid.get(&key("a")).await.unwrap_err();
     assert!(error.what().contains("serviceName"), "{error}");
+
+    // A password of the servers alone, which the Sentinel does not want.
+    redis.master().unwrap().command(&["CONFIG", "SET", "requirepass", "s3cret?%G&="]).unwrap();
+    store(format!("{text},password=s3cret?%G&=")).put(&key("a"), entry(b"x")).await.unwrap();
+    let error = store(&text).get(&key("a")).await.unwrap_err();
+    assert!(error.what().contains("refuses the user or password"), "{error}");
 }
 
 #[tokio::test]
