@@ -48,7 +48,7 @@ impl Login {
                 let token = tokens.acquire(request).await.map_err(Failure::NoToken)?;
                 Ok(Some(Proof {
                     user: Some(object_id.as_str().to_owned()),
-                    password: token.secret().clone(),
+                    password: Secret::new(token.secret().expose()),
                     life: Some(Life::until(token.expires_at(), clock.now())),
                 }))
             }
