@@ -2,6 +2,7 @@
 //! in one run and by turns, so that a busy machine disturbs all of them alike.
 
 mod agent;
+mod azure;
 mod call;
 mod contest;
 mod endpoint;
@@ -54,6 +55,8 @@ enum Subject {
     Obo,
     /// An agent's header, and that of its user.
     Agent,
+    /// A token through the trait of the Azure SDK.
+    Azure,
     /// The validation of a caller's token.
     Validation,
     /// A whole call of an API.
@@ -84,6 +87,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             Subject::Keyed => keyed::contests(&stage, effort.most_entries).await?,
             Subject::Obo => on_behalf_of::contests(&stage).await?,
             Subject::Agent => agent::contests(&stage).await?,
+            Subject::Azure => azure::contests(&stage).await?,
             Subject::Validation => validation::contests(&stage).await?,
             Subject::Call => {
                 report.add(call::measure(&stage, effort.calls).await?);

@@ -5,11 +5,13 @@
 
 mod authorization_server;
 mod azure_identity;
+mod azurite;
 mod claims;
 mod probe;
 mod program;
 mod screen;
 mod setting;
+mod side_by_side;
 mod toolbox;
 mod verdict;
 
@@ -46,6 +48,10 @@ enum Peer {
     MsalNode,
     AzureIdentityJs,
     AzureIdentityRust,
+    /// Our credential beside that of `azure_identity`, where tokens are slow or Entra is away.
+    SideBySide,
+    /// Azure Storage's emulator, with the Azure SDK's client and our credential.
+    Azurite,
     /// The authorization server that our own client meets.
     OidcProvider,
 }
@@ -64,7 +70,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let emulator = Emulator::builder().https(true).start().await?;
     // Whoever may open it must still step up.
-    emulator.edit(|directory| directory.consents.push(Consent::scopes("shop-api", "safe", ["open"])));
+    emulator.edit(|directory| {
+        directory.consents.push(Consent::scopes("shop-api", "safe", ["open"]));
+        directory.consents.push(Consent::scopes("shop-api", "azure-storage", ["user_impersonation"]));
+    });
     let setting = Setting::write(&emulator, folder.path())?;
 
     let mut verdicts = Verdicts::default();
@@ -102,6 +111,11 @@ impl Peer {
             Self::MsalNode => Probe::node(toolbox.node(screen).await?, "msal_node.mjs"),
             Self::AzureIdentityJs => Probe::node(toolbox.node(screen).await?, "azure_identity_js.mjs"),
             Self::AzureIdentityRust => return azure_identity::play(setting, screen, verdicts).await,
+            Self::SideBySide => return side_by_side::play(screen, verdicts).await,
+            Self::Azurite => {
+                let packages = toolbox.node(screen).await?;
+                return azurite::play(&packages, folder, setting, screen, verdicts).await;
+            }
             Self::OidcProvider => {
                 let packages = toolbox.node(screen).await?;
                 return authorization_server::play(&packages, folder, screen, verdicts).await;

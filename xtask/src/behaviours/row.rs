@@ -8,7 +8,6 @@ use super::evidence::{Evidence, Proof};
 
 /// What is still to be built, as rows name it.
 const PARTS: &[&str] = &[
-    "Azure SDK credential",
     "Graph client",
     "bound tokens",
     "shared caches",

@@ -34,6 +34,10 @@ const PROMISES: &[Absence] = &[
     },
     Absence { package: "entra-agent-identities", absent: &["axum", "axum-core", "entra-downstream-api"] },
     Absence {
+        package: "entra-azure-credential",
+        absent: &["reqwest", "openssl", "axum", "entra-token-acquisition", "entra-downstream-api"],
+    },
+    Absence {
         package: "entra-emulator",
         absent: &["entra-abstractions", "entra-settings", "entra-token-acquisition", "entra-web-api"],
     },

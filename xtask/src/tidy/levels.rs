@@ -13,6 +13,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("cache-sqlserver", 1),
     ("downstream-api", 1),
     ("web-api", 1),
+    ("azure-credential", 1),
     ("agent-identities", 2),
     ("cache", 2),
 ];

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::turns::{Op, op};
 
-const SCOPE: &str = "https://graph.microsoft.com/.default";
+pub(super) const SCOPE: &str = "https://graph.microsoft.com/.default";
 
 /// A warm credential of the Azure SDK. It speaks https only.
 pub(super) async fn azure_identity(emulator: &Emulator) -> Result<Op> {

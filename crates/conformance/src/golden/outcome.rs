@@ -80,7 +80,7 @@ impl Expected {
                 names: names.filter_map(Value::as_str).map(str::to_owned).collect(),
             });
         }
-        let known = ["header", "access_token", "status", "value"];
+        let known = ["header", "access_token", "token", "status", "value"];
         if !known.iter().any(|name| result.get(name).is_some()) {
             bail!("a result of no known form: {result}");
         }

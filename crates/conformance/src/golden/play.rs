@@ -3,6 +3,7 @@
 
 mod apis;
 mod authorized_client;
+mod azure;
 mod options;
 mod tokens;
 
@@ -31,6 +32,8 @@ use super::{
     scenario::{Call, Scenario, Step},
     server::Server,
 };
+
+pub(crate) use azure::said_as;
 
 /// What we sent in a step, and what came of it.
 #[derive(Debug, Clone)]
@@ -125,6 +128,7 @@ impl<'a> Player<'a> {
             }
             Call::Api | Call::ApiGet | Call::ApiSend => self.api(step, tokens).await,
             Call::Handler => self.authorized_client(step, tokens).await,
+            Call::Azure => self.azure(step, tokens).await,
         };
         tokens.blueprint().settled().await;
         outcome

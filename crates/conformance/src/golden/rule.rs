@@ -1,6 +1,7 @@
 //! Wanted differences that are said by a rule, so that they also hold for scenarios that are not
 //! at hand.
 
+mod azure;
 mod cache;
 mod overlay;
 mod tenant;
@@ -32,6 +33,8 @@ pub(crate) enum Rule {
     NamesTheEndpoint,
     /// Options of a request lie over those of the handler.
     OptionsOverlay,
+    /// What the Azure SDK's context says counts, and scopes of two resources are refused.
+    AzureContext,
 }
 
 impl Rule {
@@ -45,6 +48,7 @@ impl Rule {
             Self::NoBodyForHead => no_body_for_head(story),
             Self::NamesTheEndpoint => names_the_endpoint(story),
             Self::OptionsOverlay => overlay::apply(story, scenario)?,
+            Self::AzureContext => azure::apply(story, scenario),
         }
         Ok(())
     }

@@ -53,6 +53,9 @@ pub(crate) struct Step {
     pub(crate) verb: Option<String>,
     pub(crate) body: Option<Value>,
     pub(crate) url: Option<String>,
+    /// What the context of a call by the Azure SDK says of the token.
+    #[serde(default)]
+    pub(crate) context: Map<String, Value>,
     #[serde(default)]
     pub(crate) entra: Vec<Answer>,
     #[serde(default)]
@@ -92,6 +95,8 @@ pub(crate) enum Call {
     ApiSend,
     /// A call through an HTTP client that authorizes by itself.
     Handler,
+    /// The token that the credential for the Azure SDK gives.
+    Azure,
 }
 
 /// The key that an earlier step made.

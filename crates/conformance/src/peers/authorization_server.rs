@@ -143,7 +143,7 @@ fn request() -> Result<TokenRequest> {
 }
 
 /// A certificate authority of this run, and the certificate and key of `localhost` below it.
-fn localhost() -> Result<(String, String, String)> {
+pub(super) fn localhost() -> Result<(String, String, String)> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate()?;

@@ -120,7 +120,7 @@ impl ClientAssertion for Written {
 }
 
 /// The version that was built in: the library does not tell, the lock file does.
-fn version() -> Result<String> {
+pub(super) fn version() -> Result<String> {
     let lock = include_str!("../../../../Cargo.lock");
     let (_, behind) =
         lock.split_once("name = \"azure_identity\"\nversion = \"").context("no azure_identity")?;

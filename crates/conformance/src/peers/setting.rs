@@ -18,11 +18,11 @@ pub(super) struct Setting {
     pub(super) ca: PathBuf,
     pub(super) daemon: &'static str,
     pub(super) daemon_secret: &'static str,
-    api: &'static str,
-    api_secret: &'static str,
-    blueprint: &'static str,
-    blueprint_secret: &'static str,
-    agent: &'static str,
+    pub(super) api: &'static str,
+    pub(super) api_secret: &'static str,
+    pub(super) blueprint: &'static str,
+    pub(super) blueprint_secret: &'static str,
+    pub(super) agent: &'static str,
     user: &'static str,
     user_id: &'static str,
     agent_user: &'static str,
@@ -37,7 +37,7 @@ pub(super) struct Setting {
     /// What a platform writes for the daemon.
     pub(super) workload_assertion: PathBuf,
     /// With which a user's client calls the API.
-    user_token: PathBuf,
+    pub(super) user_token: PathBuf,
     /// This setting itself.
     #[serde(skip)]
     pub(super) path: PathBuf,
