@@ -60,6 +60,15 @@ impl TokenError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// The token store that is away, where that is why: it is the only source of a long-running
+    /// session, and of a sign-in that this process does not remember.
+    pub fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Unavailable(outage) => outage.store(),
+            Self::InteractionRequired(_) | Self::Rejected(_) | Self::Misconfigured(_) => None,
+        }
+    }
+
     /// What was asked and what Entra said, where a request was made.
     pub fn exchange(&self) -> Option<&Exchange> {
         match self {
@@ -306,8 +315,8 @@ impl Unavailable {
         &self.0.exchange
     }
 
-    /// The token store that is away, where that is why: of a long-running session it is the only
-    /// source.
+    /// The token store that is away, where that is why: it is the only source of a long-running
+    /// session, and of a sign-in that this process does not remember.
     pub fn store(&self) -> Option<&StoreError> {
         self.0.source.as_deref().and_then(|source| source.downcast_ref())
     }

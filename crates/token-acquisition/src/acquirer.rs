@@ -23,6 +23,7 @@ use crate::{
     managed_identity::Platform,
     plan::{Plan, check_tenant, key_of},
     refresh::RefreshTokens,
+    second_level::SecondLevel,
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
     telemetry::{self, Asked, Metrics},
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) sessions: Sessions,
+    /// What is shared with other instances, where anything is.
+    pub(crate) second_level: Option<Arc<SecondLevel>>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) metrics: Metrics,
     /// How long one flight may take, whatever it waits for.
@@ -156,9 +159,13 @@ impl TokenAcquirer {
         session::end(self, key.sha256()).await
     }
 
-    /// Waits until nothing is being fetched: before a process ends, or a test looks.
+    /// Waits until nothing is being fetched, and what was is in the store where one is shared:
+    /// before a process ends, or a test looks. For a store that is away it waits some seconds.
     pub async fn settled(&self) {
         self.0.shared.flights.settled().await;
+        if let Some(level) = &self.0.shared.second_level {
+            level.settled().await;
+        }
     }
 
     /// What is known of each of the application's credentials, in their order: which one is in use,
@@ -318,15 +325,19 @@ impl TokenAcquirer {
     }
 
     fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
-        let asked = Asked::new(self.cache(), &plan);
-        let mut from = AnsweredBy::Flight;
+        let mut asked = Some(Asked::new(self.cache(), &plan));
         let flight = self.0.shared.flights.board(destination(&plan), || {
-            from = AnsweredBy::Entra;
-            asked.tell(self.metrics(), from);
-            self.clone().flown(plan, purpose)
+            let mut asked = asked.take();
+            // Where a store may answer, only the flight knows who does.
+            if self.second_level(&plan.key.as_ref()).is_none()
+                && let Some(asked) = asked.take()
+            {
+                asked.tell(self.metrics(), AnsweredBy::Entra);
+            }
+            self.clone().flown(plan, purpose, asked)
         });
-        if from == AnsweredBy::Flight {
-            asked.tell(self.metrics(), from);
+        if let Some(asked) = asked {
+            asked.tell(self.metrics(), AnsweredBy::Flight);
         }
         flight
     }
@@ -337,6 +348,7 @@ impl TokenAcquirer {
         self,
         plan: Plan,
         purpose: Purpose,
+        asked: Option<Asked>,
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let (grant, id) = (plan.grant.name(), plan.correlation_id);
         let key = plan.key.clone();
@@ -348,7 +360,7 @@ impl TokenAcquirer {
             let exchange = Exchange::new(grant, host)
                 .with_client(self.0.identity.client.clone())
                 .with_correlation_id(id);
-            let result = match timeout(shared.deadline, fetch(self, plan, purpose)).await {
+            let result = match timeout(shared.deadline, fetch(self, plan, purpose, asked)).await {
                 Ok(result) => result,
                 Err(_elapsed) => {
                     let error = TokenError::from(Unavailable::new(exchange, "no token in time"));

@@ -20,6 +20,7 @@ use crate::{
     managed_identity::Platform,
     refresh::RefreshTokens,
     region::{Detection, Region},
+    second_level::SecondLevel,
     session::Sessions,
     telemetry::{self, Meters, Metrics},
     wire::{RetryDelay, Wire},
@@ -156,9 +157,30 @@ impl TokenAcquirerBuilder {
         self
     }
 
-    /// The store that this process shares with others, where long-running sessions are kept.
-    /// Without one they are kept in memory and end with the process.
+    /// The store that this process shares with others: tokens that one instance fetched serve on all,
+    /// and long-running sessions and sign-ins outlive the process. Without one, everything is kept in
+    /// memory and ends with the process.
+    ///
+    /// A store that is slow or away fails no call whose token can be fetched; where the store is the
+    /// only source, the error says so: [`Unavailable::store`](entra_abstractions::Unavailable::store).
+    /// Tokens of managed identities and of long-running sessions stay in the process.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use entra_abstractions::{EncryptionKeys, SharedStore, StoreTokens};
+    /// # fn run(
+    /// #     application: entra_token_acquisition::Application, redis: Arc<dyn StoreTokens>, key: &str,
+    /// # ) -> Result<(), entra_abstractions::Misconfigured> {
+    /// use entra_token_acquisition::TokenAcquirer;
+    ///
+    /// let store = SharedStore::encrypted(redis, EncryptionKeys::new(key)?);
+    /// let tokens = TokenAcquirer::builder(application).store(store).build()?;
+    /// # drop(tokens);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "AddDistributedTokenCaches")]
+    #[doc(alias = "IDistributedCache")]
     #[must_use]
     pub fn store(mut self, store: SharedStore) -> Self {
         self.store = Some(store);
@@ -237,6 +259,7 @@ impl TokenAcquirerBuilder {
             self.application.path_of("TenantId"),
         );
         let identity = identity.of_host(self.host);
+        let second_level = self.store.map(|store| SecondLevel::new(store, Arc::clone(&self.clock)));
         let shared = Shared {
             platform: Platform::new(
                 self.environment,
@@ -253,10 +276,11 @@ impl TokenAcquirerBuilder {
                 Arc::clone(&self.clock),
                 self.look_again_after,
             ),
-            sessions: match self.store {
-                Some(store) => Sessions::shared(store),
+            sessions: match &second_level {
+                Some(level) => Sessions::shared(level),
                 None => Sessions::in_memory(Arc::clone(&self.clock)),
             },
+            second_level,
             cache: Cache::new(self.clock, self.cache_budget),
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),

@@ -2,6 +2,8 @@
 //!
 //! Never: the network, the disk, a flight, a secret, a user's name.
 
+mod store;
+
 use std::{fmt, time::Duration};
 
 use entra_abstractions::{ClientId, Exchange, Misconfigured, Scopes, TenantId, TokenError, TokenRequest};
@@ -15,6 +17,8 @@ use crate::{
     plan::Plan,
     telemetry,
 };
+
+pub use store::{StoreFinding, StoreReport};
 
 /// What would be done for a request at this moment. [`TokenAcquirer::explain`] makes one.
 ///
@@ -53,9 +57,11 @@ pub struct Explanation {
     pub pause: Option<Pause>,
     /// Whether somebody is fetching this token already.
     pub is_in_flight: bool,
-    /// Whether a refresh token is at hand, where the grant lives on one. Of a session, only its
-    /// store knows, and it is not asked.
+    /// Whether a refresh token is at hand, where the grant lives on one. Of a session, and of a
+    /// sign-in that another instance may have had, only the store knows, and it is not asked.
     pub has_refresh_token: Option<bool>,
+    /// The store that instances share, where there is one.
+    pub store: Option<StoreReport>,
     /// How the application can prove itself, which way it does, and why not by the others.
     pub credentials: Vec<CredentialReport>,
     /// How far this machine's clock and Entra's are apart, as the last answer told.
@@ -141,6 +147,7 @@ impl Explanation {
             pause: None,
             is_in_flight: false,
             has_refresh_token: None,
+            store: None,
             credentials: engine.credentials().report(),
             skew: engine.wire().skew(),
             cache: engine.cache_statistics(),
@@ -181,9 +188,13 @@ impl Explanation {
         self.pause = pause.map(|(left, error)| Pause { left, error });
         self.is_in_flight = engine.is_in_flight(plan);
         self.has_refresh_token = match plan.grant {
-            Grant::Account(_) | Grant::AgentUser(_) => Some(engine.refresh_tokens().holds(&plan.key)),
+            Grant::Account(_) | Grant::AgentUser(_) => {
+                let holds = engine.refresh_tokens().holds(&plan.key);
+                (holds || engine.store().is_none()).then_some(holds)
+            }
             _ => None,
         };
+        self.store = StoreReport::of(engine, plan);
         let must_sign_in = matches!(plan.grant, Grant::Account(_)) && self.has_refresh_token == Some(false);
         let cannot_ask = self.pause.is_some() || must_sign_in;
         let may_try = self.cached.as_ref().is_some_and(|cached| cached.next_try_in.is_zero());
@@ -222,6 +233,7 @@ impl Explanation {
         match (&self.answered_by, &self.refused) {
             (Some(AnsweredBy::Memory), _) => write!(f, "from memory: {because}"),
             (Some(AnsweredBy::Flight), _) => write!(f, "from a flight that is in the air: {because}"),
+            (Some(AnsweredBy::Store), _) => write!(f, "from the shared store: {because}"),
             (Some(AnsweredBy::Entra), _) if self.grant == Some(managed_identity::NAME) => {
                 write!(f, "from the host: {because}")
             }
@@ -261,6 +273,9 @@ impl Explanation {
         }
         if let Some(kept) = self.has_refresh_token {
             line(f, "refresh", &if kept { "a refresh token is kept" } else { "no refresh token is kept" })?;
+        }
+        if let Some(store) = &self.store {
+            line(f, "store", store)?;
         }
         if let Some(Pause { left, error }) = &self.pause {
             line(f, "pause", &format_args!("{} s, because {error}", left.as_secs()))?;

@@ -6,21 +6,22 @@ use std::{
 };
 
 use entra_abstractions::{
-    AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange,
-    InteractionRequired, Place, Scheme, Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
+    AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange, Place, Scheme,
+    Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
 };
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Age, Cached, Key, Owner, Window},
+    cache::{Age, AnsweredBy, Cache, Cached, Key, Owner},
     credential::{Attempts, Proof},
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
-    refresh::RefreshRecord,
+    refresh::{self, Newer, RefreshRecord},
+    second_level::{self, TokenRecord},
     session,
     sign_in::AuthorizationCode,
-    telemetry,
+    telemetry::{self, Asked},
     wire::{Form, Granted, Post},
 };
 
@@ -41,20 +42,41 @@ pub(crate) async fn fetch(
     engine: TokenAcquirer,
     plan: Plan,
     purpose: Purpose,
+    asked: Option<Asked>,
 ) -> Result<AccessToken, TokenError> {
-    let cache = engine.cache();
-    // Somebody else's flight may have landed while this one was made ready.
-    if !plan.is_write_only() {
-        match (cache.get(&plan.key.as_ref()), purpose) {
-            (Cached::Fresh(token), _) | (Cached::Aging(token, _), Purpose::Fetch) => return Ok(token),
-            _ => {}
+    let tell = |by| {
+        if let Some(asked) = asked {
+            asked.tell(engine.metrics(), by);
         }
-    }
-    if let Some(refused) = plan.replaces.filter(|_| !plan.force_refresh)
-        && let Some(token) = cache.instead_of(&plan.key.as_ref(), refused, plan.claims.as_ref())
-    {
+    };
+    if let Some(token) = landed_meanwhile(engine.cache(), &plan, purpose) {
+        tell(AnsweredBy::Flight);
         return Ok(token);
     }
+    let mut found = second_level::find(&engine, &plan, purpose).await;
+    if let Some(token) = found.token.take() {
+        tell(AnsweredBy::Store);
+        return Ok(token);
+    }
+    tell(AnsweredBy::Entra);
+    let result = ask(&engine, &plan).await;
+    found.settle(result).await
+}
+
+/// Somebody else's flight may have landed while this one was made ready.
+fn landed_meanwhile(cache: &Cache, plan: &Plan, purpose: Purpose) -> Option<AccessToken> {
+    if !plan.is_write_only() {
+        return match (cache.get(&plan.key.as_ref()), purpose) {
+            (Cached::Fresh(token), _) | (Cached::Aging(token, _), Purpose::Fetch) => Some(token),
+            _ => None,
+        };
+    }
+    let refused = plan.replaces.filter(|_| !plan.force_refresh)?;
+    cache.instead_of(&plan.key.as_ref(), refused, plan.claims.as_ref())
+}
+
+async fn ask(engine: &TokenAcquirer, plan: &Plan) -> Result<AccessToken, TokenError> {
+    let cache = engine.cache();
     // Before any work on credentials: where Entra asked to wait, even a signature is wasted.
     if let Some(error) = cache.paused(&plan.key) {
         telemetry::paused(
@@ -63,7 +85,7 @@ pub(crate) async fn fetch(
         );
         return Err(error);
     }
-    let result = grant(&engine, &plan).await.map_err(|error| in_leg(&engine, &plan, error));
+    let result = grant(engine, plan).await.map_err(|error| in_leg(engine, plan, error));
     if let Err(error) = &result {
         cache.failed(&plan.key, error);
     }
@@ -110,17 +132,29 @@ async fn account_user(
     plan: &Plan,
     account: &AccountId,
 ) -> Result<Granted, TokenError> {
-    let Some(record) = engine.refresh_tokens().get(&plan.key) else {
-        return Err(signed_out(engine, plan).into());
-    };
-    renew_record(engine, plan, &record, Some(account)).await
+    let mut record = refresh::of_account(engine, plan).await?;
+    let mut answer = renew(engine, plan, record.token(), Some(account)).await;
+    // Another instance may have redeemed it meanwhile, and ended this token by it.
+    if is_refused(&answer) {
+        match refresh::newer(engine, plan, &record).await {
+            Newer::Is(newer) => {
+                record = newer;
+                answer = renew(engine, plan, record.token(), Some(account)).await;
+            }
+            Newer::None => {}
+        }
+    }
+    forget_dead(engine, plan, &record, &answer).await;
+    answer
 }
 
 /// By the refresh token at hand; where there is none, or it is refused, by federation again.
 async fn agent_user(engine: &TokenAcquirer, plan: &Plan, user: &AgentUser) -> Result<Granted, TokenError> {
-    let record = engine.refresh_tokens().get(&plan.key).filter(|_| !plan.force_refresh);
+    let record = if plan.force_refresh { None } else { refresh::of_agent_user(engine, plan).await };
     if let Some(record) = record {
-        match renew_record(engine, plan, &record, record.account()).await {
+        let answer = renew(engine, plan, record.token(), record.account()).await;
+        forget_dead(engine, plan, &record, &answer).await;
+        match answer {
             // What needs consent or a further check needs it by federation, too.
             Err(TokenError::Rejected(error))
                 if error.claims().is_none()
@@ -176,21 +210,32 @@ pub(crate) async fn renew(
     post(engine, plan, RefreshToken::NAME, form, account.map(routing_hint)).await
 }
 
-async fn renew_record(
+/// Whether it is the refresh token that is refused. Where consent or a further check is missing it is
+/// still good: for other APIs at once, for this one afterwards.
+pub(crate) fn is_refused(answer: &Result<Granted, TokenError>) -> bool {
+    let Err(TokenError::InteractionRequired(error)) = answer else { return false };
+    let exchange = error.exchange();
+    exchange.error() == Some("invalid_grant")
+        && error.claims().is_none()
+        && !error.is_consent_required()
+        && matches!(exchange.suberror(), None | Some("bad_token" | "token_expired"))
+}
+
+/// Of a dead refresh token Entra says so; of other refusals the administrator may think better.
+pub(crate) fn is_dead(error: &TokenError) -> bool {
+    let suberror = error.exchange().and_then(Exchange::suberror);
+    matches!(suberror, Some("bad_token" | "token_expired"))
+}
+
+async fn forget_dead(
     engine: &TokenAcquirer,
     plan: &Plan,
     record: &RefreshRecord,
-    account: Option<&AccountId>,
-) -> Result<Granted, TokenError> {
-    let result = renew(engine, plan, record.token(), account).await;
-    // Where consent or a further check is missing the refresh token itself is still good, for other
-    // APIs at once and for this one afterwards. Of a dead one Entra says so.
-    if let Some(exchange) = result.as_ref().err().and_then(TokenError::exchange)
-        && matches!(exchange.suberror(), Some("bad_token" | "token_expired"))
-    {
-        engine.refresh_tokens().remove(&plan.key, record);
+    answer: &Result<Granted, TokenError>,
+) {
+    if answer.as_ref().is_err_and(is_dead) {
+        refresh::forget(engine, plan, record).await;
     }
-    result
 }
 
 /// Redeems the code of a sign-in: the token that comes is kept for the account that it names.
@@ -317,7 +362,8 @@ pub(crate) fn keep(
     if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) =
         (granted.refresh_token.take(), plan.key.owner())
     {
-        engine.refresh_tokens().put(&plan.key, RefreshRecord::new(refresh_token, granted.account.clone()));
+        let record = RefreshRecord::new(refresh_token, granted.account.clone(), granted.came_at);
+        refresh::keep(engine, plan, record);
     }
     keep_token(engine, plan, &plan.key, granted)
 }
@@ -336,14 +382,24 @@ pub(crate) fn keep_token(
         .with_id_token(granted.id_token)
         .with_correlation_id(plan.correlation_id);
     let skew: Duration = engine.wire().skew();
-    let window = Window::new(granted.came_at, granted.ends_at, granted.refresh_at, engine.early(), skew);
+    let record = TokenRecord {
+        token: token.clone(),
+        claims: plan.claims.clone(),
+        came_at: granted.came_at,
+        refresh_at: granted.refresh_at,
+        skew,
+    };
+    let window = engine.window_of(&record);
     let lives = granted.ends_at.duration_since(granted.came_at).unwrap_or_default();
     if window.age(granted.came_at) == Age::Ended {
         telemetry::not_kept(&key.as_ref(), lives, skew);
         return Ok(token);
     }
     telemetry::granted(&key.as_ref(), lives);
-    Ok(engine.cache().put(&key.as_ref(), token, plan.claims.clone(), window))
+    if let Some(level) = engine.second_level(&key.as_ref()) {
+        level.keep(&key.as_ref(), &record);
+    }
+    Ok(engine.cache().put(&key.as_ref(), token, record.claims, window))
 }
 
 /// The tenant whose token it is, as far as the request says so.
@@ -361,14 +417,4 @@ fn tenant_of(engine: &TokenAcquirer, plan: &Plan) -> Option<TenantId> {
         AuthorityKind::B2c => Some(authority.tenant().clone()),
         AuthorityKind::Adfs | AuthorityKind::Oidc => None,
     }
-}
-
-fn signed_out(engine: &TokenAcquirer, plan: &Plan) -> InteractionRequired {
-    let exchange = Exchange::new(RefreshToken::NAME, engine.application().authority_host())
-        .with_client(engine.identity().client.clone())
-        .with_correlation_id(plan.correlation_id)
-        .with_explanation(Some(
-            "no refresh token is kept for this account: it never signed in here, or its session was lost",
-        ));
-    InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())
 }

@@ -1,35 +1,21 @@
 //! The refresh tokens that are kept: one for each user of an application or agent, bounded in
-//! number. Read only where a token must be fetched, so a lock is enough.
+//! number; and where instances share a store, there too. Read only where a token must be fetched,
+//! so a lock is enough.
+
+mod record;
+mod shared;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use entra_abstractions::{AccountId, ClientId, Secret, TenantId};
+use entra_abstractions::{ClientId, TenantId};
 
 use crate::cache::{Key, Owner};
 
-/// A refresh token, and whose it is as far as Entra said.
-#[derive(Debug)]
-pub(crate) struct RefreshRecord {
-    token: Secret,
-    account: Option<AccountId>,
-}
-
-impl RefreshRecord {
-    pub(crate) fn new(token: Secret, account: Option<AccountId>) -> Self {
-        Self { token, account }
-    }
-
-    pub(crate) fn token(&self) -> &Secret {
-        &self.token
-    }
-
-    pub(crate) fn account(&self) -> Option<&AccountId> {
-        self.account.as_ref()
-    }
-}
+pub(crate) use record::RefreshRecord;
+pub(crate) use shared::{Newer, forget, keep, newer, of_account, of_agent_user};
 
 /// Whose refresh token it is: a key without its scopes, because it serves any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,21 +64,23 @@ impl RefreshTokens {
         records.by_holder.contains_key(&Holder::of(key))
     }
 
-    pub(crate) fn put(&self, key: &Key, record: RefreshRecord) {
+    pub(crate) fn put(&self, key: &Key, record: RefreshRecord) -> Arc<RefreshRecord> {
+        let record = Arc::new(record);
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         records.uses += 1;
         let uses = records.uses;
-        records.by_holder.insert(Holder::of(key), (uses, Arc::new(record)));
+        records.by_holder.insert(Holder::of(key), (uses, Arc::clone(&record)));
         if records.by_holder.len() > MOST {
             records.let_go(MOST / 10);
         }
+        record
     }
 
     /// Lets a record go, unless a newer one took its place.
     pub(crate) fn remove(&self, key: &Key, refused: &RefreshRecord) {
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = Holder::of(key);
-        if records.by_holder.get(&holder).is_some_and(|(_, record)| record.token == refused.token) {
+        if records.by_holder.get(&holder).is_some_and(|(_, record)| record.token() == refused.token()) {
             records.by_holder.remove(&holder);
         }
     }

@@ -13,21 +13,22 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::SystemTime,
 };
 
 use entra_abstractions::{
     AccessToken, Clock, Exchange, InteractionRequired, Kept, LostSession, Misconfigured, Rejected,
-    SharedStore, StoreError, StoreKey, TokenError, Unavailable, UserAssertion,
+    SharedStore, StoreError, StoreKey, TokenError, Unavailable, Unreadable, UserAssertion,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::sync::Mutex;
 
 use crate::{
     acquirer::TokenAcquirer,
     cache::{Cached, Identity, Key},
-    fetch,
+    fetch::{self, is_dead, is_refused},
     grant::{OnBehalfOf, RefreshToken},
     plan::Plan,
+    second_level::SecondLevel,
     telemetry,
     wire::Granted,
 };
@@ -38,56 +39,71 @@ use record::SessionRecord;
 #[derive(Debug)]
 pub(crate) struct Sessions {
     store: SharedStore,
-    is_shared: bool,
+    /// What is known of the store, where it is shared with other instances.
+    level: Option<Arc<SecondLevel>>,
     has_warned: AtomicBool,
     /// Held while a record is looked at and written, never while Entra is asked.
     lanes: [Mutex<()>; 16],
 }
 
-/// A store that takes longer than this is away.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What is kept of a session.
+enum Known {
+    Record(SessionRecord),
+    /// Something that is of no use here, and why.
+    Unreadable(&'static str),
+    Nothing,
+}
 
 impl Sessions {
     pub(crate) fn in_memory(clock: Arc<dyn Clock>) -> Self {
-        // In this very memory the tokens lie open anyway.
-        let store = SharedStore::unencrypted(Arc::new(Memory::new(clock)));
-        Self { is_shared: false, ..Self::shared(store) }
+        // Nobody else reads this process's memory.
+        Self::of(SharedStore::unencrypted(Arc::new(Memory::new(clock))), None)
     }
 
-    pub(crate) fn shared(store: SharedStore) -> Self {
-        Self { store, is_shared: true, has_warned: AtomicBool::new(false), lanes: Default::default() }
+    pub(crate) fn shared(level: &Arc<SecondLevel>) -> Self {
+        Self::of(level.store().clone(), Some(Arc::clone(level)))
+    }
+
+    fn of(store: SharedStore, level: Option<Arc<SecondLevel>>) -> Self {
+        Self { store, level, has_warned: AtomicBool::new(false), lanes: Default::default() }
     }
 
     fn warn_once_if_alone(&self) {
-        if !self.is_shared && !self.has_warned.swap(true, Ordering::Relaxed) {
+        if self.level.is_none() && !self.has_warned.swap(true, Ordering::Relaxed) {
             telemetry::session_is_alone();
         }
     }
 
-    async fn read(&self, at: &StoreKey) -> Result<Option<SessionRecord>, StoreError> {
-        let what = match in_time(self.store.get(at)).await? {
-            Kept::Entry(entry) => match SessionRecord::read(&entry) {
-                Ok(record) => return Ok(Some(record)),
-                Err(what) => what.to_owned(),
+    /// The store is the only source, so it is waited for.
+    async fn ask<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match &self.level {
+            Some(level) => level.ask("sessions", answer).await,
+            None => answer.await,
+        }
+    }
+
+    async fn read(&self, at: &StoreKey) -> Result<Known, StoreError> {
+        let (why, what) = match self.ask(self.store.get(at)).await? {
+            Kept::Nothing => return Ok(Known::Nothing),
+            Kept::Entry(entry) => match SessionRecord::read(&entry, at) {
+                Ok(record) => return Ok(Known::Record(record)),
+                Err(what) => (UNREADABLE, what.to_owned()),
             },
-            Kept::Unreadable(why) => why.to_string(),
-            Kept::Nothing => return Ok(None),
+            Kept::Unreadable(why) if why == Unreadable::UnknownKey => (UNKNOWN_KEY, why.to_string()),
+            Kept::Unreadable(why) => (UNREADABLE, why.to_string()),
         };
         telemetry::session_is_unreadable(at, &what);
-        Ok(None)
+        Ok(Known::Unreadable(why))
+    }
+
+    async fn write(&self, at: &StoreKey, record: &SessionRecord, now: SystemTime) -> Result<(), StoreError> {
+        self.ask(self.store.put(at, &record.to_entry(at, now))).await
     }
 
     fn lane(&self, at: &StoreKey) -> &Mutex<()> {
         let [first, ..] = at.as_bytes();
         let [lane, ..] = &self.lanes;
         self.lanes.get(usize::from(*first) % self.lanes.len()).unwrap_or(lane)
-    }
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match timeout(PATIENCE, answer).await {
-        Ok(result) => result,
-        Err(_elapsed) => Err(StoreError::new("sessions", "no answer in 5 s")),
     }
 }
 
@@ -115,7 +131,8 @@ pub(crate) async fn begin(
     let key = plan.key.of_session(session);
     // Before anything is asked for that could not be kept.
     let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
-    if let Some(known) = known.filter(|known| known.is_of(assertion.sha256()))
+    if let Known::Record(known) = known
+        && known.is_of(assertion.sha256())
         && let Some(token) = at_hand(engine, plan, &key)
         && token.account().as_ref() == known.account()
     {
@@ -131,7 +148,18 @@ pub(crate) async fn begin(
     let mut record =
         SessionRecord::begin(refresh_token, granted.account.clone(), *assertion.sha256(), granted.came_at);
     let _lane = sessions.lane(&at).lock().await;
-    if let Some(before) = sessions.read(&at).await.map_err(|error| away(engine, plan, error))? {
+    let away = |error| away(engine, plan, error);
+    let now = engine.now();
+    let mut before = sessions.read(&at).await.map_err(away)?;
+    if matches!(before, Known::Nothing) {
+        // Of two who begin at once, on two instances, one is first; the other one sees that.
+        let kept = sessions.ask(sessions.store.put_new(&at, &record.to_entry(&at, now))).await;
+        if kept.map_err(away)? {
+            return fetch::keep_token(engine, plan, &key, granted);
+        }
+        before = sessions.read(&at).await.map_err(away)?;
+    }
+    if let Known::Record(before) = before {
         // Unlike .NET, which hands the session over to whoever comes last.
         if !before.is_same_user(&record) {
             return Err(Misconfigured::new("this session key belongs to another user")
@@ -140,8 +168,7 @@ pub(crate) async fn begin(
         }
         record = record.continuing(&before);
     }
-    let kept = in_time(sessions.store.put(&at, &record.to_entry(engine.now()))).await;
-    kept.map_err(|error| away(engine, plan, error))?;
+    sessions.write(&at, &record, now).await.map_err(away)?;
     fetch::keep_token(engine, plan, &key, granted)
 }
 
@@ -166,24 +193,27 @@ pub(crate) async fn renew(
     let sessions = engine.sessions();
     let at = place(engine.identity(), session);
     let known = sessions.read(&at).await.map_err(|error| away(engine, plan, error))?;
-    let mut record = known.ok_or_else(|| not_kept(engine, plan))?;
+    let mut record = match known {
+        Known::Record(record) => record,
+        Known::Unreadable(why) => return Err(lost(engine, plan, why)),
+        Known::Nothing => return Err(not_kept(engine, plan)),
+    };
     let mut answer = fetch::renew(engine, plan, record.token(), record.account()).await;
     // Another flight, or another instance, may have renewed it meanwhile, and ended this token by it.
     if is_refused(&answer)
-        && let Ok(Some(newer)) = sessions.read(&at).await
+        && let Ok(Known::Record(newer)) = sessions.read(&at).await
         && newer.token() != record.token()
     {
         record = newer;
         answer = fetch::renew(engine, plan, record.token(), record.account()).await;
     }
-    match answer {
-        Ok(granted) => land(engine, plan, &at, &record, granted).await,
-        Err(TokenError::InteractionRequired(error)) if is_over(&error) => {
-            forget_dead(sessions, &at, &record, &error).await;
-            Err(error.with_lost_session(LostSession::Refused).into())
-        }
-        Err(error) => Err(error),
+    if is_refused(&answer)
+        && let Err(error) = &answer
+    {
+        forget_dead(sessions, &at, &record, error).await;
+        answer = answer.map_err(over);
     }
+    land(engine, plan, &at, &record, answer?).await
 }
 
 /// Keeps what a session's refresh token brought, unless the session ended while it was redeemed.
@@ -198,11 +228,11 @@ async fn land(
     let refresh_token = granted.refresh_token.take();
     let _lane = sessions.lane(at).lock().await;
     let written = match sessions.read(at).await {
-        Ok(Some(now)) if now.is_same_session(used) => match refresh_token {
+        Ok(Known::Record(now)) if now.is_same_session(used) => match refresh_token {
             // Of two that were redeemed at once the newer stays.
             Some(token) if now.came_at() <= granted.came_at => {
                 let record = now.renewed(token, granted.came_at);
-                in_time(sessions.store.put(at, &record.to_entry(engine.now()))).await
+                sessions.write(at, &record, engine.now()).await
             }
             _ => Ok(()),
         },
@@ -226,7 +256,7 @@ pub(crate) async fn end(engine: &TokenAcquirer, session: &[u8; 32]) -> Result<bo
     let at = place(engine.identity(), session);
     let _lane = sessions.lane(&at).lock().await;
     let had_tokens = engine.cache().end_session(engine.identity(), session);
-    match in_time(sessions.store.remove(&at)).await {
+    match sessions.ask(sessions.store.remove(&at)).await {
         Ok(was_kept) => Ok(was_kept || had_tokens),
         Err(error) => {
             let exchange =
@@ -237,31 +267,17 @@ pub(crate) async fn end(engine: &TokenAcquirer, session: &[u8; 32]) -> Result<bo
 }
 
 /// Where the dead token is still the one that is kept, it goes.
-async fn forget_dead(sessions: &Sessions, at: &StoreKey, dead: &SessionRecord, error: &InteractionRequired) {
+async fn forget_dead(sessions: &Sessions, at: &StoreKey, dead: &SessionRecord, error: &TokenError) {
     // Of other refusals the administrator may think better, and the session would go on.
-    if !matches!(error.exchange().suberror(), Some("bad_token" | "token_expired")) {
+    if !is_dead(error) {
         return;
     }
     let _lane = sessions.lane(at).lock().await;
-    if let Ok(Some(now)) = sessions.read(at).await
+    if let Ok(Known::Record(now)) = sessions.read(at).await
         && now.token() == dead.token()
     {
-        drop(in_time(sessions.store.remove(at)).await);
+        drop(sessions.ask(sessions.store.remove(at)).await);
     }
-}
-
-fn is_refused(answer: &Result<Granted, TokenError>) -> bool {
-    matches!(answer, Err(TokenError::InteractionRequired(error)) if is_over(error))
-}
-
-/// Whether it is the refresh token that is refused. Where consent or a further check is missing it
-/// is still good: for other APIs at once, for this one afterwards.
-fn is_over(error: &InteractionRequired) -> bool {
-    let exchange = error.exchange();
-    exchange.error() == Some("invalid_grant")
-        && error.claims().is_none()
-        && !error.is_consent_required()
-        && matches!(exchange.suberror(), None | Some("bad_token" | "token_expired"))
 }
 
 fn away(engine: &TokenAcquirer, plan: &Plan, error: StoreError) -> TokenError {
@@ -271,13 +287,29 @@ fn away(engine: &TokenAcquirer, plan: &Plan, error: StoreError) -> TokenError {
     Unavailable::new(exchange, "the store of sessions is away").with_source(error).into()
 }
 
+fn over(error: TokenError) -> TokenError {
+    match error {
+        TokenError::InteractionRequired(error) => error.with_lost_session(LostSession::Refused).into(),
+        error => error,
+    }
+}
+
+const UNREADABLE: &str = "what the store keeps under this session key cannot be read";
+
+const UNKNOWN_KEY: &str = "what the store keeps under this session key was sealed with a key that is not among \
+     TokenCache:EncryptionKeys";
+
 fn not_kept(engine: &TokenAcquirer, plan: &Plan) -> TokenError {
-    let explanation = if engine.sessions().is_shared {
+    let explanation = if engine.sessions().level.is_some() {
         "nothing is kept under this session key: no session began by it, or it was ended, refused, or not used for 90 days"
     } else {
         "nothing is kept under this session key: no session began by it in this process, whose memory is all there is \
          without a shared store, or it was ended or refused"
     };
+    lost(engine, plan, explanation)
+}
+
+fn lost(engine: &TokenAcquirer, plan: &Plan, explanation: &'static str) -> TokenError {
     let exchange = exchange(engine, plan, RefreshToken::NAME).with_explanation(Some(explanation));
     InteractionRequired::new(exchange, plan.scopes.clone(), plan.claims.clone())
         .with_lost_session(LostSession::NotKept)

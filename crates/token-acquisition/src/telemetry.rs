@@ -9,6 +9,7 @@ mod metrics;
 #[cfg(not(feature = "opentelemetry"))]
 #[path = "telemetry/no_metrics.rs"]
 mod metrics;
+mod store;
 
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::cache::{AnsweredBy, KeyRef, Reason};
 
 pub(crate) use asked::{Asked, differs_in, reason};
 pub(crate) use metrics::{Meters, Metrics, observe};
+pub(crate) use store::{
+    leased, store_is_away, store_is_back, store_is_unreadable, store_was_asked, store_writes_are_dropped,
+};
 
 /// Under which all is told, wherever in the crate it stands.
 const TARGET: &str = "entra_token_acquisition";

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    future::pending,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,12 +19,18 @@ pub struct MemoryStore {
     entries: Mutex<HashMap<StoreKey, StoredEntry>>,
     clock: Arc<dyn Clock>,
     is_away: AtomicBool,
+    hangs: AtomicBool,
 }
 
 impl MemoryStore {
     /// An empty store whose entries end by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { entries: Mutex::default(), clock, is_away: AtomicBool::new(false) }
+        Self {
+            entries: Mutex::default(),
+            clock,
+            is_away: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+        }
     }
 
     /// From now on every request fails.
@@ -31,8 +38,14 @@ impl MemoryStore {
         self.is_away.store(true, Ordering::SeqCst);
     }
 
+    /// From now on no request is ever answered, as of a machine whose power is cut.
+    pub fn hang(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
+    }
+
     /// From now on requests are answered again; nothing was lost.
     pub fn come_back(&self) {
+        self.hangs.store(false, Ordering::SeqCst);
         self.is_away.store(false, Ordering::SeqCst);
     }
 
@@ -44,11 +57,14 @@ impl MemoryStore {
         entries.clone()
     }
 
-    fn with<T>(
+    async fn with<T>(
         &self,
         key: &StoreKey,
-        act: impl FnOnce(Entry<'_, StoreKey, StoredEntry>) -> T,
+        act: impl FnOnce(Entry<'_, StoreKey, StoredEntry>) -> T + Send,
     ) -> Result<T, StoreError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            pending::<()>().await;
+        }
         if self.is_away.load(Ordering::SeqCst) {
             return Err(StoreError::new("memory", "was told to fail"));
         }
@@ -68,12 +84,14 @@ impl StoreTokens for MemoryStore {
             Entry::Occupied(kept) => Some(kept.get().clone()),
             Entry::Vacant(_) => None,
         })
+        .await
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
         self.with(key, |place| {
             place.insert_entry(entry);
         })
+        .await
     }
 
     async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
@@ -84,6 +102,7 @@ impl StoreTokens for MemoryStore {
             }
             Entry::Occupied(_) => false,
         })
+        .await
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
@@ -94,6 +113,7 @@ impl StoreTokens for MemoryStore {
             }
             Entry::Vacant(_) => false,
         })
+        .await
     }
 }
 

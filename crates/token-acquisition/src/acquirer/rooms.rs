@@ -11,13 +11,14 @@ use super::{TokenAcquirer, destination};
 #[cfg(feature = "opentelemetry")]
 use crate::acquirer::Engine;
 use crate::{
-    cache::{Cache, Identity},
+    cache::{Cache, Identity, KeyRef, Window},
     credential::CredentialChain,
     endpoint::Wanted,
     grant::Grant,
     managed_identity::{self, Platform},
     plan::Plan,
     refresh::RefreshTokens,
+    second_level::{SecondLevel, TokenRecord, is_shared},
     session::Sessions,
     telemetry::Metrics,
     wire::Wire,
@@ -52,6 +53,22 @@ impl TokenAcquirer {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.shared.sessions
+    }
+
+    /// What is shared with other instances, where anything is.
+    pub(crate) fn store(&self) -> Option<&Arc<SecondLevel>> {
+        self.0.shared.second_level.as_ref()
+    }
+
+    /// The same, where the token of this key may be there.
+    pub(crate) fn second_level(&self, key: &KeyRef<'_>) -> Option<&Arc<SecondLevel>> {
+        self.store().filter(|_| is_shared(key))
+    }
+
+    /// When a token gets old that another instance may have fetched: by the clock that is more off.
+    pub(crate) fn window_of(&self, record: &TokenRecord) -> Window {
+        let skew = record.skew.max(self.wire().skew());
+        Window::new(record.came_at, record.token.expires_at(), record.refresh_at, self.early(), skew)
     }
 
     pub(crate) fn wire(&self) -> &Wire {

@@ -99,6 +99,8 @@ pub enum AnsweredBy {
     Flight,
     /// Entra, asked now.
     Entra,
+    /// The store that instances share: another one fetched it.
+    Store,
 }
 
 impl AnsweredBy {
@@ -108,6 +110,7 @@ impl AnsweredBy {
             Self::Memory => "memory",
             Self::Flight => "flight",
             Self::Entra => "entra",
+            Self::Store => "store",
         }
     }
 }

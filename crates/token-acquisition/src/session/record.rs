@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use entra_abstractions::{AccountId, Secret, StoredEntry};
-use serde::{Deserialize, Serialize};
+use entra_abstractions::{AccountId, Secret, StoreKey, StoredEntry};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 /// One user's session.
@@ -31,6 +31,7 @@ const NOT_WRITTEN_HERE: &str = "it is not what was written";
 
 #[derive(Serialize)]
 struct Written<'a> {
+    key: String,
     id: String,
     refresh_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,8 +42,10 @@ struct Written<'a> {
 
 #[derive(Deserialize)]
 struct Read {
+    key: String,
     id: String,
-    refresh_token: String,
+    #[serde(deserialize_with = "secret")]
+    refresh_token: Secret,
     account: Option<String>,
     assertion: String,
     came_at: u64,
@@ -99,9 +102,10 @@ impl SessionRecord {
         }
     }
 
-    pub(super) fn to_entry(&self, now: SystemTime) -> StoredEntry {
+    pub(super) fn to_entry(&self, at: &StoreKey, now: SystemTime) -> StoredEntry {
         let since_epoch = self.came_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let written = Written {
+            key: at.to_text(),
             id: self.id.to_string(),
             refresh_token: self.token.expose(),
             account: self.account.as_ref().map(AccountId::as_str),
@@ -116,23 +120,33 @@ impl SessionRecord {
         StoredEntry::new(bytes, now + UNUSED_FOR)
     }
 
-    /// Reads a record, or says what is wrong with it.
-    pub(super) fn read(entry: &StoredEntry) -> Result<Self, &'static str> {
+    /// Reads what is kept under a key, or says what is wrong with it. It names its key, so that a
+    /// store that takes two keys for one hands nobody another's session.
+    pub(super) fn read(entry: &StoredEntry, at: &StoreKey) -> Result<Self, &'static str> {
         let (version, json) = entry.bytes().split_first().ok_or("it is empty")?;
         if *version != VERSION {
             return Err("its version is not known here");
         }
         let read: Read = serde_json::from_slice(json).map_err(|_unquoted| NOT_WRITTEN_HERE)?;
+        if read.key != at.to_text() {
+            return Err("it was written under another key");
+        }
         let id = Uuid::try_parse(&read.id).ok();
         let assertion = URL_SAFE_NO_PAD.decode(&read.assertion).ok().and_then(|bytes| bytes.try_into().ok());
+        let came_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(read.came_at));
         Ok(Self {
             id: id.ok_or(NOT_WRITTEN_HERE)?,
-            token: Secret::new(read.refresh_token),
+            token: read.refresh_token,
             account: read.account.and_then(|account| AccountId::parse(&account).ok()),
             assertion: assertion.ok_or(NOT_WRITTEN_HERE)?,
-            came_at: SystemTime::UNIX_EPOCH + Duration::from_millis(read.came_at),
+            came_at: came_at.ok_or(NOT_WRITTEN_HERE)?,
         })
     }
+}
+
+/// Wiped from the moment it is read, whatever comes of the rest.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 #[cfg(test)]
@@ -145,6 +159,10 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
+    fn key() -> StoreKey {
+        StoreKey::from_bytes([7; 32])
+    }
+
     fn record(account: Option<&str>, assertion: u8) -> SessionRecord {
         let account = account.map(|account| AccountId::parse(account).unwrap());
         SessionRecord::begin(Secret::new("1.R\"s3cret?%G&="), account, [assertion; 32], at(1_767_225_600))
@@ -153,9 +171,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let written = record(Some("uid.utid"), 7);
-        let entry = written.to_entry(at(2_000_000_000));
+        let entry = written.to_entry(&key(), at(2_000_000_000));
         assert_eq!(entry.expires_at(), at(2_000_000_000 + 90 * 86_400));
-        let read = SessionRecord::read(&entry).unwrap();
+        let read = SessionRecord::read(&entry, &key()).unwrap();
         assert_eq!(read.token(), written.token());
         assert_eq!(read.account(), written.account());
         assert_eq!(read.came_at(), written.came_at());
@@ -165,15 +183,17 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_told() {
-        let whole = record(Some("uid.utid"), 7).to_entry(at(0));
+        let whole = record(Some("uid.utid"), 7).to_entry(&key(), at(0));
         let check = |bytes: &[u8]| {
-            let error = SessionRecord::read(&StoredEntry::new(bytes, at(0))).unwrap_err();
+            let error = SessionRecord::read(&StoredEntry::new(bytes, at(0)), &key()).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
             error
         };
         assert_eq!(check(b""), "it is empty");
         assert_eq!(check(b"\x02{}"), "its version is not known here");
         assert_eq!(check(b"\x01{}"), "it is not what was written");
+        let elsewhere = record(Some("uid.utid"), 7).to_entry(&StoreKey::from_bytes([8; 32]), at(0));
+        assert_eq!(check(elsewhere.bytes()), "it was written under another key");
         assert_eq!(check(&whole.bytes()[..whole.bytes().len() / 2]), "it is not what was written");
     }
 
@@ -182,18 +202,18 @@ mod tests {
         fn whatever_the_store_has_is_read_or_told(
             version in 0..3_u8, bytes in prop::collection::vec(prop::num::u8::ANY, 0..200), cut in 0..400_usize,
         ) {
-            let whole = record(Some("uid.utid"), 7).to_entry(at(0));
+            let whole = record(Some("uid.utid"), 7).to_entry(&key(), at(0));
             let mut hostile = vec![version];
             hostile.extend_from_slice(whole.bytes().get(1..cut).unwrap_or_default());
             hostile.extend_from_slice(&bytes);
-            let read = SessionRecord::read(&StoredEntry::new(hostile, at(0)));
+            let read = SessionRecord::read(&StoredEntry::new(hostile, at(0)), &key());
             prop_assert!(version == VERSION || read.is_err());
         }
 
         #[test]
         fn any_refresh_token_survives(token in "\\PC{0,200}", came_at in 0..4_102_444_800_u64) {
             let written = SessionRecord::begin(Secret::new(token.as_str()), None, [7; 32], at(came_at));
-            let read = SessionRecord::read(&written.to_entry(at(0))).unwrap();
+            let read = SessionRecord::read(&written.to_entry(&key(), at(0)), &key()).unwrap();
             prop_assert_eq!(read.token().expose(), token);
             prop_assert_eq!(read.came_at(), at(came_at));
         }

@@ -3,6 +3,8 @@
 //!
 //! A hit only adds one to a number that few threads share; the meter reads it when it collects.
 
+mod store;
+
 use std::{
     fmt,
     slice::from_ref,
@@ -145,6 +147,7 @@ type Reads = fn(&Engine) -> usize;
 pub(crate) fn observe(meters: &Meters, tokens: &TokenAcquirer) {
     let Some(meter) = meters else { return };
     let engine = tokens.downgrade();
+    store::observe(meter, &engine);
     let gauges: [(&str, &str, &str, Reads); 3] = [
         ("entra.token.flights", "{flight}", "Tokens that are being fetched", |e| e.shared.flights.count()),
         ("entra.cache.entries", "{token}", "Tokens in the cache", |e| e.shared.cache.statistics().entries),
@@ -262,7 +265,8 @@ struct Lookups {
     others: [[AtomicU64; Reason::ALL.len()]; LEVELS.len()],
 }
 
-const LEVELS: [AnsweredBy; 3] = [AnsweredBy::Memory, AnsweredBy::Flight, AnsweredBy::Entra];
+const LEVELS: [AnsweredBy; 4] =
+    [AnsweredBy::Memory, AnsweredBy::Flight, AnsweredBy::Store, AnsweredBy::Entra];
 
 /// A number alone on its cache line.
 #[derive(Default)]

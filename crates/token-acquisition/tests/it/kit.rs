@@ -7,8 +7,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{
-    AccessToken, AcquireToken, Clock, Environment, HttpSettings, Scopes, TokenError, TokenRequest,
-    UserAssertion, testing::ManualClock,
+    AccessToken, AcquireToken, Clock, Environment, HttpSettings, Scopes, SharedStore, StoreTokens,
+    TokenError, TokenRequest, UserAssertion,
+    testing::{ManualClock, MemoryStore, share},
 };
 use entra_emulator::{Directory, Emulator, Entry, ids};
 use entra_token_acquisition::{
@@ -56,6 +57,21 @@ impl Kit {
 
     pub(crate) fn acquirer(&self, application: ApplicationBuilder) -> TokenAcquirer {
         self.builder(application).build().unwrap()
+    }
+
+    /// A store that instances share.
+    pub(crate) fn store(&self) -> Arc<MemoryStore> {
+        Arc::new(MemoryStore::new(Arc::clone(&self.clock) as Arc<_>))
+    }
+
+    /// One of the API's instances that share a store.
+    pub(crate) fn instance(&self, store: &Arc<impl StoreTokens + 'static>) -> TokenAcquirer {
+        self.sharing(share(Arc::clone(store) as Arc<_>))
+    }
+
+    /// One of the API's instances that share a store in this way.
+    pub(crate) fn sharing(&self, store: SharedStore) -> TokenAcquirer {
+        self.builder(self.client(ids::API).secret(ids::API_SECRET)).store(store).build().unwrap()
     }
 
     pub(crate) fn daemon(&self) -> TokenAcquirer {

@@ -49,6 +49,8 @@ mod scenario;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod second_level;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod static_stability;

@@ -118,6 +118,8 @@ async fn what_is_told_is_what_the_document_says() {
         "credential.read event debug",
         "credential.vault_away event warn",
         "refresh_token.refused event debug",
+        // Where ten thousand writes wait.
+        "store.dropped event warn",
     ] {
         assert!(documented.remove(quiet).is_some(), "{quiet} is not in the document");
     }
@@ -264,11 +266,33 @@ async fn what_is_broken_and_goes_on() {
     store.put(&at, StoredEntry::new(&b"s3cret"[..], entry.expires_at())).await.unwrap();
     token(&api, &TokenRequest::for_session(scopes(GRAPH), &key)).await;
 
+    a_store_that_comes_and_goes(&kit).await;
+
     let lasting = r#"{"token_type":"Bearer","access_token":"t","expires_in":0}"#;
     let wiretap = Wiretap::that([json(lasting)]).await;
     let application = Application::builder().instance(&wiretap.url).tenant(ids::TENANT);
     let application = application.client_id(ids::DAEMON).secret(ids::DAEMON_SECRET);
     token(&kit.acquirer(application), &as_app(ORDERS)).await;
+}
+
+/// A store that is shared: asked, leased from, spoilt, away, too full, and back.
+async fn a_store_that_comes_and_goes(kit: &Kit) {
+    let store = kit.store();
+    let shared = share(Arc::clone(&store) as Arc<_>).lease(Duration::from_secs(10));
+    token(&kit.sharing(shared.clone()), &as_app(ORDERS)).await;
+    let (at, entry) = store.entries().into_iter().next().unwrap();
+    store.put(&at, StoredEntry::new(&b"s3cret"[..], entry.expires_at())).await.unwrap();
+    let tokens = kit.sharing(shared);
+    token(&tokens, &as_app(ORDERS)).await;
+    store.go_away();
+    for wanted in [GRAPH, "api://a/.default", "api://b/.default", "api://c/.default"] {
+        drop(tokens.acquire(&as_app(wanted)).await);
+    }
+    store.come_back();
+    while tokens.explain(&as_app(ORDERS)).store.unwrap().is_away {
+        drop(tokens.acquire(&as_app("api://d/.default")).await);
+        tokens.settled().await;
+    }
 }
 
 /// A token that says nothing of its life, or that is over by the learnt skew, serves who asked for it;
@@ -311,7 +335,11 @@ fn what_is_measured_is_what_the_document_says() {
     };
     let document = include_str!("../../../../docs/observability.md");
     let documented = named(document.split("## Metrics").nth(1).unwrap(), '`', '`');
-    let measured = named(include_str!("../../src/telemetry/metrics.rs"), '"', '"');
+    let sources = [
+        include_str!("../../src/telemetry/metrics.rs"),
+        include_str!("../../src/telemetry/metrics/store.rs"),
+    ];
+    let measured = named(&sources.concat(), '"', '"');
     assert!(measured.len() > 15, "{measured:?}");
     assert_eq!(measured, documented);
 }

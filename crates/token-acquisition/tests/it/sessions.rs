@@ -12,7 +12,6 @@ use entra_abstractions::{
     testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, Grant, ids};
-use entra_token_acquisition::TokenAcquirer;
 use futures_util::future::{join, join_all};
 use tokio::task::JoinSet;
 use tracing_subscriber::fmt;
@@ -32,17 +31,6 @@ fn keep(user: &UserAssertion) -> TokenRequest {
 
 fn later(wanted: &str) -> TokenRequest {
     TokenRequest::for_session(scopes(wanted), &key())
-}
-
-impl Kit {
-    fn store(&self) -> Arc<MemoryStore> {
-        Arc::new(MemoryStore::new(Arc::clone(&self.clock) as Arc<_>))
-    }
-
-    fn instance(&self, store: &Arc<impl StoreTokens + 'static>) -> TokenAcquirer {
-        let application = self.client(ids::API).secret(ids::API_SECRET);
-        self.builder(application).store(share(Arc::clone(store) as Arc<_>)).build().unwrap()
-    }
 }
 
 fn lost(result: Result<entra_abstractions::AccessToken, TokenError>) -> Option<LostSession> {
@@ -470,7 +458,7 @@ async fn a_store_that_hangs_is_away() {
     };
     let tokens = kit.instance(&store);
     let alice = kit.caller("alice");
-    for at in ["get", "put"] {
+    for at in ["get", "put_new"] {
         hang(at);
         let error = tokens.acquire(&keep(&alice)).await.unwrap_err();
         tokio::time::resume();

@@ -1,0 +1,219 @@
+//! The second level of the cache: a store that instances share. Everything in it can be fetched
+//! again, so it is never why a call fails: it is asked for a moment only, left alone while it is
+//! away, and written to behind the calls.
+//!
+//! What goes there: the tokens of applications, of users who called or signed in, of agents and of
+//! their users, each in a record of its own under the digest of its key. What never does: the
+//! tokens of managed identities, because every host has a system-assigned one and all of them have
+//! the same key; and those of long-running sessions, because a session that was ended here must not
+//! be served there. Of a session only its own record is shared, which is another room.
+
+mod breaker;
+mod counts;
+mod find;
+mod lease;
+mod probe;
+mod queue;
+mod record;
+mod writer;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use entra_abstractions::{Clock, Kept, SharedStore, StoreError, StoreKey, StoredEntry};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    cache::{KeyDigest, KeyRef, OwnerRef},
+    telemetry,
+};
+
+use breaker::{Breaker, Passage};
+pub(crate) use counts::{Counts, Leased, Looked, Side, Word, Wrote};
+pub(crate) use find::{find, look_once};
+use queue::{Queue, Rank, Write};
+pub(crate) use record::TokenRecord;
+
+/// A store that is shared, and what this process knows of it.
+#[derive(Debug)]
+pub(crate) struct SecondLevel {
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    breaker: Breaker,
+    queue: Queue,
+    writes_fail: AtomicBool,
+    has_told_unreadable: AtomicBool,
+    has_told_dropped: AtomicBool,
+    counts: Counts,
+}
+
+/// How long the store is waited for where nobody else can answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same, while it is taken for away: slow is better than nothing, but not for long.
+const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
+
+/// How long it is waited for before a process ends.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// No token lives longer than that, so nothing would be left to remove.
+const LONGEST_LIFE: Duration = Duration::from_secs(2 * 24 * 3_600);
+
+impl SecondLevel {
+    pub(crate) fn new(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            breaker: Breaker::default(),
+            queue: Queue::default(),
+            writes_fail: AtomicBool::new(false),
+            has_told_unreadable: AtomicBool::new(false),
+            has_told_dropped: AtomicBool::new(false),
+            counts: Counts::default(),
+        })
+    }
+
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    #[cfg(any(test, feature = "opentelemetry"))]
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Whether the store is taken for away, so that it is not waited for.
+    pub(crate) fn is_away(&self) -> bool {
+        self.breaker.is_away()
+    }
+
+    /// How many writes wait, and how many bytes they take.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.queue.len(), self.queue.bytes())
+    }
+
+    /// Looks where Entra can answer as well: for a moment only, and not while the store is away.
+    pub(crate) async fn look(self: &Arc<Self>, at: &StoreKey) -> Result<Kept, Looked> {
+        if let Passage::Shut { look_for_it } = self.breaker.passage(Instant::now()) {
+            if look_for_it {
+                self.look_for_it();
+            }
+            return Err(Looked::Away);
+        }
+        let patience = self.store.given_up_after();
+        match timeout(patience, self.store.get(at)).await {
+            Ok(Ok(kept)) => {
+                self.has_answered();
+                Ok(kept)
+            }
+            Ok(Err(error)) => {
+                self.has_failed(&error);
+                Err(Looked::Failed)
+            }
+            Err(_elapsed) => {
+                self.has_failed(&no_answer("shared", patience));
+                Err(Looked::Late)
+            }
+        }
+    }
+
+    /// Asks where nobody else can answer: even a store that is taken for away.
+    pub(crate) async fn ask<T>(
+        &self,
+        of: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let patience = if self.is_away() { PATIENCE_WHILE_AWAY } else { PATIENCE };
+        let began = Instant::now();
+        let result = timeout(patience, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(of, patience)));
+        match &result {
+            // A late answer is one, but none for those who would not have waited.
+            Ok(_) if began.elapsed() <= self.store.given_up_after() => self.has_answered(),
+            Ok(_) => {}
+            Err(error) => self.has_failed(error),
+        }
+        result
+    }
+
+    /// Keeps a token that was fetched, behind the call.
+    pub(crate) fn keep(self: &Arc<Self>, key: &KeyRef<'_>, record: &TokenRecord) {
+        let at = place(key);
+        self.write(at, Write::Put(record.to_entry(&at)), Rank::Fetchable);
+    }
+
+    /// Keeps what cannot be fetched again, behind the call.
+    pub(crate) fn keep_safe(self: &Arc<Self>, at: StoreKey, entry: StoredEntry) {
+        self.write(at, Write::Put(entry), Rank::Kept);
+    }
+
+    /// Lets go of what is under a key, behind the call.
+    pub(crate) fn forget(self: &Arc<Self>, at: StoreKey) {
+        self.write(at, Write::Remove { until: self.clock.now() + LONGEST_LIFE }, Rank::Kept);
+    }
+
+    /// Waits until all is written; where the store is away, for some seconds.
+    pub(crate) async fn settled(self: &Arc<Self>) {
+        self.write_on();
+        drop(timeout(LAST_PATIENCE, self.queue.is_drained()).await);
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    fn has_answered(&self) {
+        if self.breaker.answered() {
+            self.counts.back.count(Side::Reads);
+            telemetry::store_is_back(Side::Reads);
+        }
+    }
+
+    fn has_failed(&self, error: &StoreError) {
+        if self.breaker.failed() {
+            self.counts.away.count(Side::Reads);
+            telemetry::store_is_away(Side::Reads, error);
+        }
+    }
+
+    /// Something that should be readable is not: told once, counted always.
+    pub(crate) fn is_unreadable(&self, at: &StoreKey, why: &str) {
+        if !self.has_told_unreadable.swap(true, Ordering::Relaxed) {
+            telemetry::store_is_unreadable(at, why);
+        }
+    }
+}
+
+fn no_answer(of: &str, patience: Duration) -> StoreError {
+    let what = match patience.as_secs() {
+        0 => format!("no answer in {} ms", patience.as_millis()),
+        seconds => format!("no answer in {seconds} s"),
+    };
+    StoreError::new(of, what)
+}
+
+/// Under which a token is kept: the digest that logs tell the beginning of.
+pub(crate) fn place(key: &KeyRef<'_>) -> StoreKey {
+    of_digest(&key.digest())
+}
+
+fn of_digest(digest: &KeyDigest) -> StoreKey {
+    StoreKey::from_bytes(*digest.as_bytes())
+}
+
+/// Whether a token may leave the process. A new kind of owner does not compile before that is decided.
+pub(crate) fn is_shared(key: &KeyRef<'_>) -> bool {
+    match key.owner {
+        // Where there is no application, the host is whose token it is.
+        OwnerRef::App => key.identity.host.is_none(),
+        OwnerRef::Assertion(_) | OwnerRef::Account(_) | OwnerRef::AgentUser(_) => true,
+        OwnerRef::Keeping { .. } | OwnerRef::Session(_) | OwnerRef::ManagedIdentity(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

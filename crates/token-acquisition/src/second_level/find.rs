@@ -1,0 +1,221 @@
+//! What the store has for a plan: asked in the flight, once for each key, before any credential is.
+
+use std::{sync::Arc, time::SystemTime};
+
+use entra_abstractions::{AccessToken, Kept, StoreKey, TokenError};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Looked, SecondLevel, TokenRecord,
+    lease::{Lease, Turn, wait_for_turn},
+    place,
+};
+use crate::{
+    acquirer::TokenAcquirer,
+    cache::{Age, Cached, KeyRef, Reason, Window, is_over},
+    fetch::Purpose,
+    plan::Plan,
+    telemetry,
+};
+
+/// What came of asking the store.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    level: Option<Arc<SecondLevel>>,
+    at: Option<StoreKey>,
+    /// A token that serves; it is in memory by now.
+    pub(crate) token: Option<AccessToken>,
+    /// One in its last minute: it serves if no next one can be had.
+    last: Option<AccessToken>,
+    /// Whether the store said that it has none.
+    is_absent: bool,
+    lease: Option<Lease>,
+}
+
+/// Asks the store, where the plan's token may be there and would do.
+pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose) -> Findings {
+    let key = plan.key.as_ref();
+    let Some(level) = engine.second_level(&key) else { return Findings::default() };
+    let at = place(&key);
+    let mut findings = Findings { level: Some(Arc::clone(level)), at: Some(at), ..Findings::default() };
+    // Of a challenge it is not known which token it refused: it may be the one that is kept.
+    if plan.force_refresh || (plan.claims.is_some() && plan.replaces.is_none()) {
+        return findings;
+    }
+    let look = Look { engine, plan, level, at };
+    match look.once().await {
+        Sight::Token(token) => findings.token = Some(token),
+        Sight::Last(token) => findings.last = Some(token),
+        Sight::Unfit | Sight::Unknown => {}
+        Sight::Nothing => {
+            findings.is_absent = true;
+            if purpose == Purpose::Fetch && !plan.is_write_only() {
+                match wait_for_turn(&look).await {
+                    Turn::Token(token) => findings.token = Some(token),
+                    Turn::Mine(lease) => findings.lease = Some(lease),
+                    Turn::Without => {}
+                }
+            }
+        }
+    }
+    findings
+}
+
+impl Findings {
+    /// Lets the others know what came of the fetch, and makes the best of a failure.
+    pub(crate) async fn settle(
+        self,
+        result: Result<AccessToken, TokenError>,
+    ) -> Result<AccessToken, TokenError> {
+        let (Some(level), Some(at)) = (self.level, self.at) else { return result };
+        match result {
+            Ok(token) => {
+                if let Some(lease) = self.lease {
+                    // Those who wait look for the token first, so it is there before the lease is not.
+                    drop(timeout(level.store.given_up_after(), level.queue.has_written(&at)).await);
+                    drop(lease);
+                }
+                Ok(token)
+            }
+            Err(error) if is_over(&error) => {
+                if !self.is_absent || level.queue.holds(&at) {
+                    level.forget(at);
+                }
+                Err(error)
+            }
+            Err(error) => self.last.ok_or(error),
+        }
+    }
+}
+
+/// One look, and how to judge what it finds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look<'a> {
+    engine: &'a TokenAcquirer,
+    plan: &'a Plan,
+    pub(super) level: &'a Arc<SecondLevel>,
+    pub(super) at: StoreKey,
+}
+
+/// What is to be seen of a token.
+#[derive(Debug)]
+pub(super) enum Sight {
+    /// It serves.
+    Token(AccessToken),
+    /// It is in its last minute.
+    Last(AccessToken),
+    /// There is one, and it will not do.
+    Unfit,
+    /// There is none.
+    Nothing,
+    /// The store did not say.
+    Unknown,
+}
+
+impl Look<'_> {
+    pub(super) fn key(&self) -> KeyRef<'_> {
+        self.plan.key.as_ref()
+    }
+
+    /// Asks the store once. What serves is in memory afterwards.
+    pub(super) async fn once(&self) -> Sight {
+        let began = Instant::now();
+        let kept = self.level.look(&self.at).await;
+        let (looked, sight) = match kept {
+            Ok(Kept::Nothing) => (Looked::Miss, Sight::Nothing),
+            Ok(Kept::Unreadable(why)) => {
+                self.level.is_unreadable(&self.at, &why.to_string());
+                (Looked::Unreadable, Sight::Nothing)
+            }
+            Ok(Kept::Entry(entry)) => match TokenRecord::read(&entry, &self.at, &self.plan.scheme) {
+                Ok(record) => self.judge(record),
+                Err(why) => {
+                    self.level.is_unreadable(&self.at, why);
+                    (Looked::Unreadable, Sight::Nothing)
+                }
+            },
+            Err(looked) => (looked, Sight::Unknown),
+        };
+        self.level.counts.looks.count(looked);
+        telemetry::store_was_asked(&self.key(), looked, began.elapsed());
+        sight
+    }
+
+    fn judge(&self, record: TokenRecord) -> (Looked, Sight) {
+        let now = self.engine.now();
+        let window = self.engine.window_of(&record);
+        let age = window.age(now);
+        if age == Age::Ended {
+            return (Looked::Unfit, Sight::Nothing);
+        }
+        let does = match self.plan.replaces {
+            // As in memory: another token that met the same challenge.
+            Some(refused) => record.claims == self.plan.claims && record.token.to_hash() != refused,
+            None => self.is_better(age),
+        };
+        match (does, age) {
+            (true, _) => (Looked::Hit, Sight::Token(self.remember(record, window))),
+            (false, Age::Last) if self.has_none() && self.plan.replaces.is_none() => {
+                (Looked::Unfit, Sight::Last(self.remember(record, window)))
+            }
+            (false, _) => (Looked::Unfit, Sight::Unfit),
+        }
+    }
+
+    /// Whether a token of this age spares asking Entra: behind an aging one, only a fresh one does.
+    fn is_better(&self, age: Age) -> bool {
+        match age {
+            Age::Fresh => true,
+            Age::Aging => self.memory() != Reason::Aging,
+            Age::Last | Age::Ended => false,
+        }
+    }
+
+    fn has_none(&self) -> bool {
+        !matches!(self.memory(), Reason::Fresh | Reason::Aging | Reason::Last)
+    }
+
+    fn memory(&self) -> Reason {
+        self.engine.cache().reason(&self.key())
+    }
+
+    fn remember(&self, record: TokenRecord, window: Window) -> AccessToken {
+        let cache = self.engine.cache();
+        // A challenge that was met meanwhile left the better token.
+        if let (false, Cached::Fresh(token)) = (self.plan.is_write_only(), cache.get(&self.key())) {
+            return token;
+        }
+        let TokenRecord { token, claims, .. } = record;
+        cache.put(&self.key(), token, claims, window)
+    }
+}
+
+/// What a look would find, for an explanation: nothing is counted as used, nothing is remembered.
+pub(crate) async fn look_once(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+) -> Option<Result<Option<(Reason, SystemTime)>, Looked>> {
+    let key = plan.key.as_ref();
+    let level = engine.second_level(&key)?;
+    let at = place(&key);
+    let kept = match level.look(&at).await {
+        Ok(kept) => kept,
+        Err(looked) => return Some(Err(looked)),
+    };
+    Some(match kept {
+        Kept::Nothing => Ok(None),
+        Kept::Unreadable(_) => Err(Looked::Unreadable),
+        Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme) {
+            Err(_why) => Err(Looked::Unreadable),
+            Ok(record) => {
+                let age = match engine.window_of(&record).age(engine.now()) {
+                    Age::Fresh => Reason::Fresh,
+                    Age::Aging => Reason::Aging,
+                    Age::Last => Reason::Last,
+                    Age::Ended => Reason::Ended,
+                };
+                Ok(Some((age, record.token.expires_at())))
+            }
+        },
+    })
+}
