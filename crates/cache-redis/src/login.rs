@@ -48,7 +48,7 @@ impl Login {
                 let token = tokens.acquire(request).await.map_err(Failure::NoToken)?;
                 Ok(Some(Proof {
                     user: Some(object_id.as_str().to_owned()),
-                    password: Secret::new(token.secret().expose()),
+                    password: token.secret().to_secret(),
                     life: Some(Life::until(token.expires_at(), clock.now())),
                 }))
             }
