@@ -60,7 +60,7 @@ impl Login {
             Self::Token(tokens, request) => {
                 let token = tokens.acquire(request).await;
                 let token = token.map_err(|error| Failure::new(Kind::Credential, error.to_string()))?;
-                Ok(Some(token.secret().clone()))
+                Ok(Some(token.secret().to_secret()))
             }
         }
     }
