@@ -500,3 +500,17 @@ async fn two_users_never_get_each_others_tokens() {
     }
     assert_eq!(kit.count(), before, "all of them are in the store");
 }
+
+#[tokio::test]
+async fn a_thousand_callers_ask_the_store_once() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let request = as_app(ORDERS);
+    get(&kit.instance(&store), &request).await;
+    let told = Told::default();
+    let _listening = told.listen();
+    let cold = kit.instance(&store);
+    let tokens = join_all((0..1_000).map(|_| cold.acquire(&request))).await;
+    assert!(tokens.iter().all(Result::is_ok));
+    assert_eq!((told.lines("store.asked").len(), kit.count()), (1, 1));
+}

@@ -107,6 +107,23 @@ async fn users_who_come_at_once_with_one_key_do_not_share_a_flight() {
 }
 
 #[tokio::test]
+async fn of_users_who_begin_at_once_on_two_instances_one_is_refused() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let (alice, bob) = (keep(&kit.caller("alice")), keep(&kit.caller("bob")));
+    for _ in 0..10 {
+        let (first, second) = (kit.instance(&store), kit.instance(&store));
+        let (one, other) = join(first.acquire(&alice), second.acquire(&bob)).await;
+        let error = match (one, other) {
+            (Ok(_), Err(error)) | (Err(error), Ok(_)) => error,
+            both => panic!("one of the two is first: {both:?}"),
+        };
+        assert_eq!(who(&error), "the developer");
+        assert!(first.end_session(&key()).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn the_same_call_again_asks_nobody() {
     let kit = Kit::new();
     let tokens = kit.api();
