@@ -40,6 +40,16 @@ fn configuration() {
 }
 
 #[test]
+fn connection_string() {
+    play("connection_string");
+}
+
+#[test]
+fn sealed_entry() {
+    play("sealed_entry");
+}
+
+#[test]
 fn www_authenticate() {
     play("www_authenticate");
 }
