@@ -7,8 +7,7 @@ use serde::Deserialize;
 use super::evidence::{Evidence, Proof};
 
 /// What is still to be built, as rows name it.
-const PARTS: &[&str] =
-    &["Graph client", "bound tokens", "shared caches", "sidecar", "token decryption", "web app"];
+const PARTS: &[&str] = &["Graph client", "bound tokens", "sidecar", "token decryption", "web app"];
 
 /// A file of rows.
 #[derive(Debug, Deserialize)]
