@@ -68,10 +68,8 @@ impl Table {
             // Rows that others hold are left for the next time.
             clean: format!("DELETE TOP (1000) FROM {name} WITH (READPAST) WHERE [expires_at] <= {NOW};"),
             create: format!(
-                "CREATE TABLE {name} (\n  \
-                 [key] binary(32) NOT NULL PRIMARY KEY CLUSTERED,\n  \
-                 [value] varbinary(max) NOT NULL,\n  \
-                 [expires_at] bigint NOT NULL INDEX [by_expires_at]\n);"
+                "CREATE TABLE {name} ([key] binary(32) NOT NULL PRIMARY KEY CLUSTERED, \
+                 [value] varbinary(max) NOT NULL, [expires_at] bigint NOT NULL INDEX [by_expires_at]);"
             ),
             look: "SELECT [name], TYPE_NAME([system_type_id]) AS [type], [max_length] \
                    FROM sys.columns WHERE [object_id] = OBJECT_ID(@P1) ORDER BY [column_id];",

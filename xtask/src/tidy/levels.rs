@@ -9,6 +9,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("settings", 1),
     ("cache-sql", 1),
     ("token-acquisition", 1),
+    ("cache-cosmos", 1),
     ("cache-redis", 1),
     ("cache-sqlserver", 1),
     ("downstream-api", 1),

@@ -1,6 +1,8 @@
 //! What every store must do.
 
-use entra_abstractions::testing::store_conformance;
+use std::time::Duration;
+
+use entra_abstractions::testing::{store_conformance, store_outage_conformance};
 
 use crate::bench::Bench;
 
@@ -8,4 +10,12 @@ use crate::bench::Bench;
 async fn it_is_a_store() {
     let bench = Bench::start().await;
     store_conformance(&bench.store, &*bench.clock, async |time| bench.clock.advance(time)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_lives_through_an_outage() {
+    let bench = Bench::start().await;
+    let (away, back) = (async || bench.double.go_away().await, async || bench.double.come_back().await);
+    let pass = async |_| tokio::task::yield_now().await;
+    store_outage_conformance(&bench.store, &*bench.clock, pass, Duration::from_secs(2), away, back).await;
 }
