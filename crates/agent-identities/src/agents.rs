@@ -66,21 +66,53 @@ impl AgentIdentities {
     /// What would be done for a request, and why; see [`TokenAcquirer::explain`]. For an agent's
     /// request, [`legs`](Explanation::legs) say the same of the tokens that it needs before.
     pub fn explain(&self, request: &TokenRequest) -> Explanation {
-        let Subject::Agent(agent, subject) = &request.subject else {
-            return self.blueprint.explain(request);
-        };
-        let acquirer = self.agents.pin().get(agent).cloned().unwrap_or_else(|| self.acting_as(agent));
+        let acquirer = self.acquirer_of(request);
         let mut explanation = acquirer.explain(request);
-        let Some(tenant) = explanation.tenant.clone() else { return explanation };
-        if let Ok(exchange) = Scopes::try_from(TOKEN_EXCHANGE_SCOPE).map(TokenRequest::as_app) {
-            let exchange = exchange.tenant(tenant);
-            let vouching = exchange.clone().fmi_path(FmiPath::from(agent));
-            explanation.legs.push(self.blueprint.explain(&vouching));
-            if matches!(subject, AgentSubject::AgentUser(_)) {
-                explanation.legs.push(acquirer.explain(&exchange));
-            }
+        let legs = self.legs(request, &acquirer, &explanation);
+        explanation.legs = legs.iter().map(|(acquirer, leg)| acquirer.explain(leg)).collect();
+        explanation
+    }
+
+    /// As [`explain`](Self::explain), but the shared store is asked, once for each leg, what it has;
+    /// see [`TokenAcquirer::explain_with_store`].
+    pub async fn explain_with_store(&self, request: &TokenRequest) -> Explanation {
+        let acquirer = self.acquirer_of(request);
+        let mut explanation = acquirer.explain_with_store(request).await;
+        for (acquirer, leg) in self.legs(request, &acquirer, &explanation) {
+            explanation.legs.push(acquirer.explain_with_store(&leg).await);
         }
         explanation
+    }
+
+    fn acquirer_of(&self, request: &TokenRequest) -> TokenAcquirer {
+        match &request.subject {
+            Subject::Agent(agent, _) => {
+                self.agents.pin().get(agent).cloned().unwrap_or_else(|| self.acting_as(agent))
+            }
+            Subject::App | Subject::User(_) | Subject::ManagedIdentity(_) => self.blueprint.clone(),
+        }
+    }
+
+    /// The tokens that an agent's token needs before, and who acquires each.
+    fn legs(
+        &self,
+        request: &TokenRequest,
+        acquirer: &TokenAcquirer,
+        explanation: &Explanation,
+    ) -> Vec<(TokenAcquirer, TokenRequest)> {
+        let (Subject::Agent(agent, subject), Some(tenant)) = (&request.subject, &explanation.tenant) else {
+            return Vec::new();
+        };
+        let Ok(exchange) = Scopes::try_from(TOKEN_EXCHANGE_SCOPE).map(TokenRequest::as_app) else {
+            return Vec::new();
+        };
+        let exchange = exchange.tenant(tenant.clone());
+        let vouching = exchange.clone().fmi_path(FmiPath::from(agent));
+        let mut legs = vec![(self.blueprint.clone(), vouching)];
+        if matches!(subject, AgentSubject::AgentUser(_)) {
+            legs.push((acquirer.clone(), exchange));
+        }
+        legs
     }
 
     fn acting_as(&self, agent: &AgentId) -> TokenAcquirer {

@@ -17,7 +17,7 @@ use crate::{
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
-    refresh::{self, Newer, RefreshRecord},
+    refresh::{self, RefreshRecord},
     second_level::{self, TokenRecord},
     session,
     sign_in::AuthorizationCode,
@@ -135,14 +135,11 @@ async fn account_user(
     let mut record = refresh::of_account(engine, plan).await?;
     let mut answer = renew(engine, plan, record.token(), Some(account)).await;
     // Another instance may have redeemed it meanwhile, and ended this token by it.
-    if is_refused(&answer) {
-        match refresh::newer(engine, plan, &record).await {
-            Newer::Is(newer) => {
-                record = newer;
-                answer = renew(engine, plan, record.token(), Some(account)).await;
-            }
-            Newer::None => {}
-        }
+    if is_refused(&answer)
+        && let Some(newer) = refresh::newer(engine, plan, &record).await
+    {
+        record = newer;
+        answer = renew(engine, plan, record.token(), Some(account)).await;
     }
     forget_dead(engine, plan, &record, &answer).await;
     answer

@@ -15,7 +15,7 @@ use entra_abstractions::{ClientId, TenantId};
 use crate::cache::{Key, Owner};
 
 pub(crate) use record::RefreshRecord;
-pub(crate) use shared::{Newer, forget, keep, newer, of_account, of_agent_user};
+pub(crate) use shared::{forget, keep, newer, of_account, of_agent_user};
 
 /// Whose refresh token it is: a key without its scopes, because it serves any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

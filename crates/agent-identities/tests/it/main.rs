@@ -17,4 +17,6 @@ mod scenarios;
 #[cfg(test)]
 mod secrecy;
 #[cfg(test)]
+mod shared;
+#[cfg(test)]
 mod stage;

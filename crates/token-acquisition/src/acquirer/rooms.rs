@@ -2,7 +2,10 @@
 
 #[cfg(feature = "opentelemetry")]
 use std::sync::Weak;
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use entra_abstractions::{Misconfigured, TokenError};
 use url::Url;
@@ -90,6 +93,11 @@ impl TokenAcquirer {
 
     pub(crate) fn now(&self) -> SystemTime {
         self.0.shared.cache.now()
+    }
+
+    /// How long one flight may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.0.shared.deadline
     }
 
     pub(crate) fn early(&self) -> f64 {

@@ -16,12 +16,6 @@ use crate::{
     second_level::{Looked, SecondLevel},
 };
 
-/// What another instance has, after Entra refused what this one had.
-pub(crate) enum Newer {
-    Is(Arc<RefreshRecord>),
-    None,
-}
-
 /// The refresh token of an account.
 ///
 /// # Errors
@@ -63,17 +57,21 @@ pub(crate) async fn of_agent_user(engine: &TokenAcquirer, plan: &Plan) -> Option
 }
 
 /// Looks whether another instance has a refresh token instead of the one that Entra refused.
-pub(crate) async fn newer(engine: &TokenAcquirer, plan: &Plan, refused: &RefreshRecord) -> Newer {
+pub(crate) async fn newer(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    refused: &RefreshRecord,
+) -> Option<Arc<RefreshRecord>> {
     let at_hand = engine.refresh_tokens().get(&plan.key);
     if let Some(record) = at_hand.filter(|record| record.token() != refused.token()) {
-        return Newer::Is(record);
+        return Some(record);
     }
-    let Some((level, at)) = place(engine, &plan.key) else { return Newer::None };
+    let (level, at) = place(engine, &plan.key)?;
     match read(level, &at).await {
         Ok(Some(Ok(record))) if record.token() != refused.token() => {
-            Newer::Is(engine.refresh_tokens().put(&plan.key, record))
+            Some(engine.refresh_tokens().put(&plan.key, record))
         }
-        _ => Newer::None,
+        _ => None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the store has for a plan: asked in the flight, once for each key, before any credential is.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use entra_abstractions::{AccessToken, Kept, StoreKey, TokenError};
 use tokio::time::{Instant, timeout};
@@ -115,6 +118,11 @@ pub(super) enum Sight {
 impl Look<'_> {
     pub(super) fn key(&self) -> KeyRef<'_> {
         self.plan.key.as_ref()
+    }
+
+    /// How long the whole flight may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.engine.deadline()
     }
 
     /// Asks the store once. What serves is in memory afterwards.

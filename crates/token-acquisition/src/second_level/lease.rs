@@ -34,11 +34,12 @@ pub(super) enum Turn {
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Waits until there is a token or a lease, no longer than a lease lasts.
+/// Waits until there is a token or a lease: no longer than a lease lasts, and than leaves time to
+/// fetch without.
 pub(super) async fn wait_for_turn(look: &Look<'_>) -> Turn {
     let Some(lasts) = look.level.store.leased_for() else { return Turn::Without };
     let began = Instant::now();
-    let (leased, turn) = wait(look, lasts, began + lasts).await;
+    let (leased, turn) = wait(look, lasts, began + lasts.min(look.deadline() / 2)).await;
     look.level.counts.leases.count(leased);
     telemetry::leased(&look.key(), leased, began.elapsed());
     turn
