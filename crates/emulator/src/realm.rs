@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::clock::{VirtualClock, unix};
 use crate::directory::Directory;
 use crate::faults::Faults;
+use crate::graph::Uploads;
 use crate::guarded::Guarded;
 use crate::jwt::Jws;
 use crate::key_vault::KeyVault;
@@ -22,6 +23,7 @@ pub(crate) struct Realm {
     /// What the hosts of managed identities remember.
     pub(crate) managed_identities: State,
     pub(crate) key_vault: KeyVault,
+    pub(crate) uploads: Uploads,
     pub(crate) clock: VirtualClock,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
@@ -37,6 +39,7 @@ impl Realm {
             sessions: Sessions::default(),
             managed_identities: State::default(),
             key_vault: KeyVault::default(),
+            uploads: Uploads::default(),
             clock: VirtualClock::new(),
             log,
             faults: Faults::default(),

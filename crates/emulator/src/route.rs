@@ -18,6 +18,7 @@ pub(crate) enum Route {
     Token { tenant: String },
     SignOut,
     Graph { resource: Vec<String> },
+    Upload { id: String },
     Api { orders: bool },
     ManagedIdentity { host: ManagedIdentityHost },
     KeyVault { path: Vec<String> },
@@ -44,7 +45,7 @@ pub enum Endpoint {
     Token,
     /// `/{tenant}/oauth2/v2.0/logout`
     SignOut,
-    /// `/v1.0/..`: the small Graph
+    /// `/v1.0/..`, `/beta/..` and `/upload/..`: the small Graph
     Graph,
     /// `/orders/..` and `/echo/..`: the downstream API that tells who called
     Api,
@@ -75,7 +76,10 @@ impl Route {
         match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
             ["metadata", "instance", "compute"] => Self::Compute,
-            ["v1.0", rest @ ..] => Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() },
+            ["upload", id] => Self::Upload { id: (*id).to_owned() },
+            ["v1.0" | "beta", rest @ ..] => {
+                Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() }
+            }
             ["certificates" | "secrets" | "keys", _, ..] => {
                 Self::KeyVault { path: segments.iter().map(|&s| s.to_owned()).collect() }
             }
@@ -105,7 +109,7 @@ impl Route {
             Self::Authorize { .. } => Endpoint::Authorize,
             Self::Token { .. } => Endpoint::Token,
             Self::SignOut => Endpoint::SignOut,
-            Self::Graph { .. } => Endpoint::Graph,
+            Self::Graph { .. } | Self::Upload { .. } => Endpoint::Graph,
             Self::Api { .. } => Endpoint::Api,
             Self::ManagedIdentity { .. } => Endpoint::ManagedIdentity,
             Self::KeyVault { .. } => Endpoint::KeyVault,
@@ -124,6 +128,7 @@ impl Route {
             | Self::Compute
             | Self::SignOut
             | Self::Graph { .. }
+            | Self::Upload { .. }
             | Self::Api { .. }
             | Self::ManagedIdentity { .. }
             | Self::KeyVault { .. }

@@ -105,6 +105,7 @@ fn room(realm: &Realm, exchange: &Exchange) -> Reply {
         Route::Token { tenant } => token::answer(realm, &directory, exchange, tenant),
         Route::SignOut => authorize::sign_out(exchange),
         Route::Graph { resource } => graph::answer(realm, &directory, exchange, resource),
+        Route::Upload { id } => graph::answer_upload(realm, exchange, id),
         Route::Api { orders } => echo::answer(realm, &directory, exchange, *orders),
         Route::ManagedIdentity { host } => managed_identity::answer(realm, &directory, exchange, *host),
         Route::KeyVault { path } => key_vault::answer(realm, &directory, exchange, path),
@@ -150,4 +151,5 @@ fn response(reply: Reply, date: &str, body: Body) -> Response<Body> {
     response
 }
 
-const LARGEST_BODY: usize = 4 * 1024 * 1024;
+/// The largest piece of an upload, and something beside it.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;

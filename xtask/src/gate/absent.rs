@@ -38,6 +38,10 @@ const PROMISES: &[Absence] = &[
         absent: &["reqwest", "openssl", "axum", "entra-token-acquisition", "entra-downstream-api"],
     },
     Absence {
+        package: "entra-graph",
+        absent: &["axum", "axum-core", "reqwest-middleware", "entra-token-acquisition", "entra-web-api"],
+    },
+    Absence {
         package: "entra-emulator",
         absent: &["entra-abstractions", "entra-settings", "entra-token-acquisition", "entra-web-api"],
     },

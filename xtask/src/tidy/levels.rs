@@ -16,6 +16,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("web-api", 1),
     ("azure-credential", 1),
     ("agent-identities", 2),
+    ("graph", 2),
     ("cache", 2),
 ];
 

@@ -120,3 +120,28 @@ async fn an_api_can_be_told_to_challenge_and_to_fail() {
         assert_eq!(answer.headers.get("retry-after").is_some_and(|value| value == "7"), expected == 429);
     }
 }
+
+#[tokio::test]
+async fn graph_gives_pages_and_changes() {
+    let kit = Kit::new();
+    let app = kit.emulator.app_token("night-job", "https://graph.microsoft.com");
+    let first = kit.call("/v1.0/users?$top=1&$select=id&$count=true", &app).await.json();
+    assert_eq!(first["value"][0].as_object().map(serde_json::Map::len), Some(1), "{first}");
+    assert!(first["@odata.count"].as_u64() > Some(1));
+    let next = first["@odata.nextLink"].as_str().unwrap().replace(kit.emulator.base_url(), "");
+    assert_ne!(kit.call(&next, &app).await.json()["value"], first["value"]);
+    for (refused, why) in
+        [("$skip=1", "not supported"), ("$search=%22displayName:a%22", "eventual consistency")]
+    {
+        let answer = kit.call(&format!("/v1.0/users?{refused}"), &app).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["error"]["message"].as_str().unwrap().contains(why));
+    }
+    let delta = kit.call("/v1.0/users/delta", &app).await.json();
+    let link = delta["@odata.deltaLink"].as_str().unwrap().replace(kit.emulator.base_url(), "");
+    kit.emulator.edit(|directory| directory.users.retain(|user| user.name != "bob"));
+    let changed = kit.call(&link, &app).await.json();
+    assert_eq!(changed["value"][0]["id"], ids::BOB);
+    assert!(changed["value"][0]["@removed"].is_object());
+    assert_eq!(kit.call("/v1.0/users/delta?$deltatoken=x", &app).await.status, 410);
+}
