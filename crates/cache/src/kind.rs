@@ -93,7 +93,7 @@ impl Kind {
             Self::Redis => "Redis",
             Self::PostgreSql => "PostgresCache",
             Self::Sqlite | Self::MySql | Self::SqlServer => "TokenCacheDb",
-            Self::CosmosDb => "CosmosDb",
+            Self::CosmosDb => "Cosmos",
         }
     }
 }

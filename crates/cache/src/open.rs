@@ -76,6 +76,10 @@ const STORES: &[(Kind, Open)] = &[
     (Kind::SqlServer, |section, root| {
         Ok(Arc::new(entra_cache_sqlserver::SqlServerStore::from_section(section, root)?))
     }),
+    #[cfg(feature = "cosmos")]
+    (Kind::CosmosDb, |section, root| {
+        Ok(Arc::new(entra_cache_cosmos::CosmosStore::from_section(section, root)?))
+    }),
 ];
 
 /// It tells them apart by the section's `Kind`.
