@@ -5,11 +5,12 @@ mod agent;
 mod azure;
 mod call;
 mod contest;
-mod endpoint;
+pub(crate) mod endpoint;
 mod figure;
 mod gate;
 mod handle;
 mod keyed;
+mod memory;
 mod on_behalf_of;
 mod peer;
 mod report;
@@ -47,6 +48,8 @@ pub(crate) struct Arguments {
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Subject {
+    /// What the cache takes: bytes for each token, and a million users through a small budget.
+    Memory,
     /// An application's header by a handle.
     Handle,
     /// An application's header by request, out of caches of several sizes.
@@ -69,20 +72,38 @@ struct Effort {
     rounds: usize,
     calls: usize,
     most_entries: (usize, &'static str),
+    most_users: (usize, &'static str),
 }
 
 /// Measures, and reports.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let effort = if arguments.quick {
-        Effort { rounds: 300, calls: 1_000, most_entries: (100_000, "100,000 entries") }
+        Effort {
+            rounds: 300,
+            calls: 1_000,
+            most_entries: (100_000, "100,000 entries"),
+            most_users: (100_000, "100,000"),
+        }
     } else {
-        Effort { rounds: 1_500, calls: 6_000, most_entries: (1_000_000, "1,000,000 entries") }
+        Effort {
+            rounds: 1_500,
+            calls: 6_000,
+            most_entries: (1_000_000, "1,000,000 entries"),
+            most_users: (1_000_000, "1,000,000"),
+        }
     };
     let subjects = if arguments.only.is_empty() { Subject::value_variants() } else { &arguments.only };
     let stage = Stage::set().await?;
     let mut report = Report::default();
     for subject in subjects {
         let contests = match subject {
+            Subject::Memory => {
+                memory::readings(effort.most_users)
+                    .await?
+                    .into_iter()
+                    .for_each(|reading| report.read(reading));
+                continue;
+            }
             Subject::Handle => handle::contests(&stage).await?,
             Subject::Keyed => keyed::contests(&stage, effort.most_entries).await?,
             Subject::Obo => on_behalf_of::contests(&stage).await?,

@@ -10,6 +10,7 @@ mod documented;
 mod golden;
 mod http;
 mod peers;
+mod process;
 mod web_api;
 
 use std::process::ExitCode;

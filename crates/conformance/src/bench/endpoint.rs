@@ -11,22 +11,43 @@ use axum::{
 use bytes::Bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
 
+const ORDERS_SCOPE: &str = "api://orders/.default";
+
 /// How many orders the API has.
 pub(super) const ORDERS: usize = 25;
 
 /// Serves until it is dropped.
-pub(super) struct Endpoint {
-    pub(super) url: String,
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
     serving: JoinHandle<()>,
 }
 
 const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":86399,"access_token":"eyJ.a-short-one-so-that-a-million-fit.c2ln"}"#;
 
+/// Whose a user's token is, as `client_info` says it: `{"uid":"..","utid":".."}`, two GUIDs.
+const CLIENT_INFO: &str = "eyJ1aWQiOiJhYWFhYWFhYS0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJ1dGlkIjoiYmJiYmJiYmItMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAyIn0";
+
+/// The tenant of that user.
+pub(crate) const TENANT: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+
 impl Endpoint {
-    pub(super) async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
+        Self::answering(Bytes::from_static(TOKEN.as_bytes())).await
+    }
+
+    /// Whose tokens are users', have so many characters, and live for so many seconds.
+    pub(crate) async fn of_users(length: usize, lives: u64) -> Result<Self> {
+        let token = "x".repeat(length);
+        let answer = format!(
+            r#"{{"token_type":"Bearer","expires_in":{lives},"scope":"{ORDERS_SCOPE}","client_info":"{CLIENT_INFO}","access_token":"{token}"}}"#
+        );
+        Self::answering(answer.into()).await
+    }
+
+    async fn answering(token: Bytes) -> Result<Self> {
         let orders = orders();
         let router = Router::new()
-            .route("/{tenant}/oauth2/v2.0/token", post(async move || json(TOKEN)))
+            .route("/{tenant}/oauth2/v2.0/token", post(async move || json(token.clone())))
             .route("/orders", get(async move || json(orders.clone())));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);

@@ -25,8 +25,20 @@ pub(super) struct Peer {
     pub(super) allocations: f64,
 }
 
+/// What is no time beside a floor.
+pub(super) struct Reading {
+    pub(super) name: String,
+    pub(super) figure: String,
+    /// Nothing where it is told only.
+    pub(super) gate: String,
+    pub(super) holds: bool,
+}
+
 #[derive(Default)]
-pub(super) struct Report(Vec<Row>);
+pub(super) struct Report {
+    rows: Vec<Row>,
+    readings: Vec<Reading>,
+}
 
 impl Row {
     fn holds(&self) -> bool {
@@ -46,15 +58,49 @@ impl Report {
     /// Takes a row, and tells it at once: the whole takes minutes.
     pub(super) fn add(&mut self, row: Row) {
         say(&format!("{}: {}, {}", row.name, row.ours, row.verdict()));
-        self.0.push(row);
+        self.rows.push(row);
+    }
+
+    /// Takes a reading, and tells it at once.
+    pub(super) fn read(&mut self, reading: Reading) {
+        let verdict = if reading.holds { "holds" } else { "misses" };
+        say(&format!("{}: {}, {verdict}", reading.name, reading.figure));
+        self.readings.push(reading);
     }
 
     pub(super) fn holds(&self) -> bool {
-        self.0.iter().all(Row::holds)
+        self.rows.iter().all(Row::holds) && self.readings.iter().all(|reading| reading.holds)
     }
 
     /// The table, and how to read it.
     pub(super) fn close(&self) {
+        if !self.readings.is_empty() {
+            say(&format!("\n{}", self.readings()));
+        }
+        if !self.rows.is_empty() {
+            self.close_rows();
+        }
+        let missed = self.rows.iter().filter(|row| !row.holds()).count()
+            + self.readings.iter().filter(|reading| !reading.holds).count();
+        say(&format!("{} gates hold, {missed} missed", self.rows.len() + self.readings.len() - missed));
+    }
+
+    fn readings(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(["memory", "reading", "gate", ""]);
+        for Reading { name, figure, gate, holds } in &self.readings {
+            let verdict = match (gate.is_empty(), holds) {
+                (true, _) => "",
+                (false, true) => "holds",
+                (false, false) => "misses",
+            };
+            table.add_row([name, figure, gate, verdict]);
+        }
+        table
+    }
+
+    fn close_rows(&self) {
         say(&format!("\n{}", self.table()));
         let cores = thread::available_parallelism().map_or(1, usize::from);
         say(&format!(
@@ -64,15 +110,13 @@ impl Report {
              allocations: of one operation, ours and in brackets the peer's; those of a call are not counted."
         ));
         let mut told = None;
-        for row in &self.0 {
+        for row in &self.rows {
             let sides = (row.floor_is, row.peer.as_ref().map(|peer| peer.name));
             if told.replace(sides) != Some(sides) {
                 let peer = sides.1.map(|name| format!("; the peer: {name}")).unwrap_or_default();
                 say(&format!("  {}: the floor: {}{peer}", row.name, row.floor_is));
             }
         }
-        let missed = self.0.iter().filter(|row| !row.holds()).count();
-        say(&format!("{} gates hold, {missed} missed", self.0.len() - missed));
     }
 
     fn table(&self) -> Table {
@@ -89,7 +133,7 @@ impl Report {
             "gate (goal)",
             "",
         ]);
-        for row in &self.0 {
+        for row in &self.rows {
             let peer = row.peer.as_ref();
             let cells = [
                 row.name.clone(),
