@@ -7,6 +7,7 @@ mod challenged;
 mod demo;
 #[cfg(test)]
 mod documented;
+mod drill;
 mod golden;
 mod http;
 mod peers;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Shows every call of the documents, for real, with an embedded Entra.
     Demo(demo::Arguments),
+    /// Breaks what the acquirers depend on, and measures what their callers notice.
+    Drill(drill::Arguments),
     /// Plays the recordings of Microsoft.Identity.Web against the public API.
     Golden(golden::Arguments),
     /// Lets foreign clients talk to the emulator, and ours to a foreign authorization server.
@@ -43,6 +46,7 @@ async fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Drill(arguments) => drill::run(arguments).await,
         Command::Golden(arguments) => golden::run(arguments).await,
         Command::Peers(arguments) => peers::run(arguments).await,
     }
