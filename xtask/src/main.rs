@@ -57,7 +57,8 @@ enum Command {
     },
     /// Breaks what this project depends on, under load, and measures what its callers notice.
     ///
-    /// `drill cache` kills, freezes, fails over, slows down and cuts each store that instances share.
+    /// `drill cache` kills, freezes, fails over, slows down and cuts each store that instances share;
+    /// `drill soak` lets a day pass in minutes, and nothing may grow.
     Drill {
         /// Arguments of `conformance drill`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

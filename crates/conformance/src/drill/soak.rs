@@ -45,6 +45,8 @@ struct Size {
 const AT_ONCE: usize = 64;
 const HOURS: usize = 24;
 const TOKEN: usize = 1_500;
+/// Users who come before the day begins.
+const EARLY: usize = 2 * AT_ONCE;
 const LIVES: u64 = 3_600;
 
 /// What must not be more at the end than it was before.
@@ -105,7 +107,7 @@ async fn memory(size: Size) -> Result<Vec<Reading>> {
         }
     };
     // What the first requests set up, connections among it, is not the day's.
-    stream::iter(0..1_000).map(call).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    stream::iter(0..EARLY).map(call).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     tokens.settled().await;
     let tasks = Handle::current().metrics();
     let (empty, tasks_before, files_before) = (resident(), tasks.num_alive_tasks(), open_files());
@@ -116,7 +118,7 @@ async fn memory(size: Size) -> Result<Vec<Reading>> {
         // Who came in the last ten minutes calls once more, and everybody calls twice.
         let before = size.users * minute.saturating_sub(10) / minutes;
         let come_back = (before..arrive.start).step_by(10);
-        let users = come_back.chain(arrive.clone()).chain(arrive).map(|user| 1_000 + user);
+        let users = come_back.chain(arrive.clone()).chain(arrive).map(|user| EARLY + user);
         stream::iter(users).map(call).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         clock.advance(Duration::from_secs(60));
         kept = kept.max(tokens.cache_statistics().bytes);

@@ -184,3 +184,76 @@ fn replacing_does_not_count_twice() {
     fixture.put("a", "dead", 0);
     assert_eq!(fixture.look("a"), "fresh t2", "a token without a life replaces nothing");
 }
+
+#[test]
+fn a_token_that_is_asked_for_twice_within_a_second_is_woken() {
+    let fixture = Fixture::new(1 << 20);
+    fixture.put("a", "t1", 3_600);
+    let resting = fixture.cache.statistics().bytes;
+    for _ in 0..3 {
+        fixture.advance(1);
+        assert_eq!(fixture.look("a"), "fresh t1");
+    }
+    assert_eq!(fixture.cache.statistics().bytes, resting, "now and then is not often");
+    assert_eq!(fixture.look("a"), "fresh t1");
+    let awake = fixture.cache.statistics().bytes;
+    assert!(awake > resting, "its copies are counted");
+    let entry = fixture.cache.entry(&fixture.key("a").as_ref()).unwrap();
+    assert!(!entry.is_replaced());
+    fixture.put("a", "t2", 3_600);
+    assert!(entry.is_replaced(), "whoever has it looks again");
+    assert_eq!(fixture.cache.statistics().bytes, resting, "the next one rests");
+}
+
+#[test]
+fn a_budget_of_nothing_keeps_nothing() {
+    let fixture = Fixture::new(0);
+    fixture.put("a", "t1", 3_600);
+    assert_eq!(fixture.look("a"), "missing");
+    let statistics = fixture.cache.statistics();
+    assert_eq!((statistics.entries, statistics.bytes, statistics.evicted), (0, 0, 1));
+}
+
+#[test]
+fn the_budget_holds_over_all_parts_and_what_is_used_stays() {
+    let budget = 8 * SHARE;
+    let fixture = Fixture::new(budget);
+    assert_eq!(fixture.cache.shards().count(), 8);
+    let secret = "x".repeat(16 * 1024);
+    fixture.put("used", "t", 86_400);
+    for index in 0..4_000 {
+        if index % 100 == 0 {
+            fixture.advance(1);
+            assert_eq!(fixture.look("used"), "fresh t");
+        }
+        fixture.put(&format!("r{index}"), &secret, 86_400);
+        assert!(fixture.cache.statistics().bytes <= budget);
+    }
+    let statistics = fixture.cache.statistics();
+    assert!(statistics.bytes > budget / 10 * 8, "{statistics:?}");
+    assert_eq!(statistics.entries as u64 + statistics.evicted, 4_001);
+    assert_eq!(fixture.look("used"), "fresh t");
+    assert_eq!(fixture.cache.reason(&fixture.key("r0").as_ref()), Reason::Evicted);
+}
+
+#[test]
+fn users_of_one_api_share_all_but_their_digest() {
+    let fixture = Fixture::new(1 << 20);
+    let scopes = Scopes::try_from("api://orders/read").unwrap();
+    let put = |user: u32| {
+        let assertion = entra_abstractions::UserAssertion::new(format!("a.{user}.c")).unwrap();
+        let request = TokenRequest::on_behalf_of(scopes.clone(), &assertion);
+        let now = fixture.clock.now();
+        let ends_at = now + Duration::from_secs(3_600);
+        let token = AccessToken::new(Scheme::Bearer, Secret::new(format!("t{user:04}")), ends_at)
+            .unwrap()
+            .with_scopes("read write");
+        let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+        fixture.cache.put(&key_of(&fixture.identity, &request).unwrap(), token, None, window);
+        fixture.cache.statistics().bytes
+    };
+    let (first, second, third) = (put(1), put(2), put(3));
+    assert_eq!(third - second, second - first);
+    assert!(second - first < first, "what they share is counted once");
+    assert!(second - first <= 240, "a user takes {} bytes", second - first);
+}
