@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "what it prints is the demo")]
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let emulator = Emulator::start().await?;
-    println!("An embedded Entra listens at {}; three web APIs trust it.\n", emulator.base_url());
+    println!("An embedded Entra listens at {}; four web APIs trust it.\n", emulator.base_url());
 
     let mut told = Vec::new();
     for scenario in SCENARIOS {

@@ -10,7 +10,7 @@ use crate::{repository::Repository, rust_source::RustSource};
 const PENDING: &str = "crates/conformance/data/golden/pending.toml";
 const RECORDINGS: &str = "crates/conformance/data/golden/scenarios";
 const PROFILES: &str = "crates/conformance/data/web-api/profiles.json";
-const DEMO: &str = "crates/conformance/src/demo/scenario.rs";
+const DEMO: &str = "crates/conformance/src/demo/scenario/stories.rs";
 
 /// One thing that holds a behaviour, and the file in which it stands.
 #[derive(Debug)]

@@ -23,6 +23,8 @@ pub(crate) enum Example {
     Agent,
     /// `examples/on-behalf-of`: seed 003.
     WebApi,
+    /// `examples/graph`: seeds 001 and 002.
+    Graph,
     /// `examples/long-running`: seed 003's background work.
     LongRunning,
 }
@@ -41,6 +43,7 @@ impl Host {
         let (app, background) = match example {
             Example::Agent => (example_agent_api::app(&settings)?, None),
             Example::WebApi => (example_on_behalf_of::app(&settings)?, None),
+            Example::Graph => (example_graph::app(&settings)?, None),
             Example::LongRunning => {
                 let background = Background::new(settings, emulator);
                 (background.app()?, Some(background))
@@ -114,6 +117,9 @@ fn settings(example: Example, emulator: &Emulator) -> Result<Settings> {
         Example::WebApi => {
             (include_str!("../../../../examples/on-behalf-of/appsettings.json"), ids::API, ids::API_SECRET)
         }
+        Example::Graph => {
+            (include_str!("../../../../examples/graph/appsettings.json"), ids::API, ids::API_SECRET)
+        }
         Example::LongRunning => {
             (include_str!("../../../../examples/long-running/appsettings.json"), ids::API, ids::API_SECRET)
         }
@@ -134,6 +140,11 @@ fn settings(example: Example, emulator: &Emulator) -> Result<Settings> {
             ("Agent__Id", ids::AGENT.to_owned()),
             ("Agent__UserUpn", ids::AGENT_USER_UPN.to_owned()),
             ("Agent__UserObjectId", ids::AGENT_USER.to_owned()),
+        ]),
+        Example::Graph => variables.extend([
+            ("AzureAd__Audience", id.to_owned()),
+            ("Graph__BaseUrl", format!("{base}/v1.0")),
+            ("GraphBeta__BaseUrl", format!("{base}/beta")),
         ]),
         Example::WebApi | Example::LongRunning => variables.extend([
             ("AzureAd__Audience", id.to_owned()),

@@ -1,4 +1,6 @@
-//! The stories of the demo: whom is called how, what it costs at Entra, and what must come of it.
+//! A story of the demo: who is called how, what it costs at Entra, and what must come of it.
+
+mod stories;
 
 use anyhow::Result;
 use entra_emulator::{Emulator, Endpoint, Fault, ids};
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::host::{Example, Host};
 use crate::http;
+
+pub(crate) use stories::SCENARIOS;
 
 /// One story: a user calls a web API, twice; the API calls others.
 pub(crate) struct Scenario {
@@ -126,7 +130,9 @@ impl Scenario {
     fn token(&self, emulator: &Emulator) -> Option<String> {
         let audience = match self.api {
             Example::Agent => format!("api://{}/access_agent", ids::BLUEPRINT),
-            Example::WebApi | Example::LongRunning => format!("api://{}/access_as_user", ids::API),
+            Example::WebApi | Example::Graph | Example::LongRunning => {
+                format!("api://{}/access_as_user", ids::API)
+            }
         };
         match self.caller {
             Caller::Alice => Some(emulator.user_token("alice", &audience)),
@@ -208,233 +214,4 @@ fn text(body: &Value, pointer: &str) -> String {
     body.pointer(pointer)
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         .unwrap_or_default()
-}
-
-/// The stories, in the order of the documents that they come from.
-pub(crate) const SCENARIOS: &[Scenario] = &[
-    agent("Api, as the agent", "An autonomous agent calls an API as itself.", "/api/products", 2, AGENT),
-    agent(
-        "Api, on behalf of the user",
-        "An agent acts for the user who called.",
-        "/api/user-products",
-        2,
-        ON_BEHALF,
-    ),
-    agent(
-        "Api, as the agent's user (UPN)",
-        "An agent acts as its own user, by name.",
-        "/api/agent-user/upn",
-        3,
-        AGENT_USER,
-    ),
-    agent(
-        "Api, as the agent's user (object id)",
-        "The same, by object id.",
-        "/api/agent-user/object-id",
-        3,
-        AGENT_USER,
-    ),
-    agent("client, as the agent", "Your own HTTP client, with the middleware.", "/client/data", 2, AGENT),
-    agent(
-        "client, on behalf of the user",
-        "The same client, for the user who called.",
-        "/client/user-data",
-        2,
-        ON_BEHALF,
-    ),
-    agent(
-        "client, as the agent's user (UPN)",
-        "The same client, as the agent's user.",
-        "/client/agent-user/upn",
-        3,
-        AGENT_USER,
-    ),
-    agent(
-        "client, as the agent's user (object id)",
-        "The same, by object id.",
-        "/client/agent-user/object-id",
-        3,
-        AGENT_USER,
-    ),
-    agent("header, as the agent", "Only the header; the HTTP is yours.", "/header/background", 2, AGENT),
-    agent(
-        "header, on behalf of the user",
-        "The header for the user who called.",
-        "/header/user",
-        2,
-        ON_BEHALF,
-    ),
-    agent(
-        "header, as the agent's user (UPN)",
-        "The header of the agent's user.",
-        "/header/agent-user/upn",
-        3,
-        AGENT_USER,
-    ),
-    agent(
-        "header, as the agent's user (object id)",
-        "The same, by object id.",
-        "/header/agent-user/object-id",
-        3,
-        AGENT_USER,
-    ),
-    Scenario {
-        seed: "004",
-        ..agent(
-            "the header itself, redacted",
-            "The endpoint that hands out the header tells what it proves.",
-            "/agent-obo-user",
-            2,
-            Expected::Redacted,
-        )
-    },
-    Scenario {
-        seed: "004",
-        ..agent(
-            "Graph, on behalf of the user",
-            "The agent asks Microsoft Graph who its user is.",
-            "/agent-obo-user/me",
-            2,
-            Expected::Text("/displayName", "Alice \u{c5}ngstr\u{f6}m"),
-        )
-    },
-    Scenario {
-        seed: "004",
-        ..agent(
-            "Graph, as the agent's user",
-            "The agent's user asks Microsoft Graph who they are.",
-            "/agent-user/me",
-            3,
-            Expected::Text("/displayName", "Agent One"),
-        )
-    },
-    web_api(
-        "OBO, get",
-        "A web API calls another for its user.",
-        "/api/data/userdata",
-        1,
-        Expected::Kind("user"),
-    ),
-    Scenario {
-        method: "POST",
-        ..web_api("OBO, post", "It posts what was posted.", "/api/data/process", 1, Expected::Kind("user"))
-    },
-    web_api(
-        "OBO, three calls at once",
-        "A dashboard: Graph once, the partner twice.",
-        "/api/dashboard",
-        2,
-        Expected::Text("/user/displayName", "Alice \u{c5}ngstr\u{f6}m"),
-    ),
-    web_api(
-        "as the application",
-        "No user: the application's own permissions.",
-        "/api/users",
-        1,
-        Expected::Text("/value/0/displayName", "Alice \u{c5}ngstr\u{f6}m"),
-    ),
-    long_running(
-        "long-running, explicit key",
-        "Work goes on under the process id when its user is gone.",
-        "/api/processing/start",
-    ),
-    long_running(
-        "long-running, allocated key",
-        "The same under a random key in the row of the queue.",
-        "/api/auto-key-processing/start",
-    ),
-    Scenario {
-        before: Before::EntraFailsOnceWarm,
-        ..web_api(
-            "Entra is away",
-            "With a token at hand nobody notices.",
-            "/api/data/userdata",
-            1,
-            Expected::Kind("user"),
-        )
-    },
-    Scenario {
-        before: Before::ConsentIsMissing,
-        warm: 1,
-        ..web_api(
-            "consent is missing",
-            "The caller is told what to consent to; nothing is remembered.",
-            "/api/data/userdata",
-            1,
-            Expected::Status(401, "consent_required"),
-        )
-    },
-    Scenario {
-        before: Before::ApiAnswers(404),
-        ..web_api("not found downstream", "Mapped: 404 stays 404.", "/api/data", 1, Expected::Status(404, ""))
-    },
-    Scenario {
-        before: Before::ApiAnswers(500),
-        ..web_api(
-            "downstream fails",
-            "Mapped: anything else is 502.",
-            "/api/data",
-            1,
-            Expected::Status(502, ""),
-        )
-    },
-    Scenario {
-        caller: Caller::Nobody,
-        ..web_api("no token", "Nobody called.", "/api/data/userdata", 0, Expected::Status(401, "Bearer"))
-    },
-    Scenario {
-        caller: Caller::ExpiredAlice,
-        ..web_api(
-            "an expired token",
-            "Refused, saying why.",
-            "/api/data/userdata",
-            0,
-            Expected::Status(401, "invalid_token"),
-        )
-    },
-];
-
-const AGENT: Expected = Expected::Kind("agent");
-const ON_BEHALF: Expected = Expected::Kind("agent on behalf of a user");
-const AGENT_USER: Expected = Expected::Kind("agent user");
-
-const fn agent(
-    name: &'static str,
-    story: &'static str,
-    path: &'static str,
-    cold: usize,
-    expected: Expected,
-) -> Scenario {
-    Scenario {
-        name,
-        seed: "000",
-        story,
-        api: Example::Agent,
-        method: "GET",
-        path,
-        caller: Caller::Alice,
-        before: Before::Nothing,
-        cold,
-        warm: 0,
-        expected,
-    }
-}
-
-const fn web_api(
-    name: &'static str,
-    story: &'static str,
-    path: &'static str,
-    cold: usize,
-    expected: Expected,
-) -> Scenario {
-    Scenario { seed: "003", api: Example::WebApi, ..agent(name, story, path, cold, expected) }
-}
-
-const fn long_running(name: &'static str, story: &'static str, path: &'static str) -> Scenario {
-    Scenario {
-        method: "POST",
-        api: Example::LongRunning,
-        warm: 1,
-        ..web_api(name, story, path, 1, Expected::DoneLater("user"))
-    }
 }
