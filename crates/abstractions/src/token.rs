@@ -53,18 +53,16 @@ impl Scheme {
 #[doc(alias = "AuthenticationResult")]
 #[doc(alias = "AcquireTokenResult")]
 #[derive(Clone)]
-pub struct AccessToken(Form);
+pub struct AccessToken(Arc<Form>);
 
 #[derive(Clone)]
 enum Form {
-    Plain(Arc<Token>),
-    /// With a header that is cloned.
-    Shown(Arc<Shown>),
-}
-
-struct Shown {
-    header: HeaderValue,
-    token: Arc<Token>,
+    Plain(Token),
+    /// With a header that is cloned, of a plain one.
+    Shown {
+        header: HeaderValue,
+        token: AccessToken,
+    },
 }
 
 #[derive(Clone)]
@@ -76,7 +74,7 @@ struct Token {
 }
 
 /// The text of the header, wiped when the token and the last header of it are gone.
-struct Line(Arc<Token>);
+struct Line(AccessToken);
 
 impl AccessToken {
     /// A token as it came, usable until a time.
@@ -95,12 +93,12 @@ impl AccessToken {
         let text = Text::of(&parts).ok_or_else(|| Misconfigured::new("the access token is too long"))?;
         let since = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let expires_at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let token = Arc::new(Token { text, expires_at, terms: TokenTerms::new(scheme) });
+        let token = Token { text, expires_at, terms: TokenTerms::new(scheme) }.plain();
         // Entra's tokens are ASCII; the header type refuses what could break out of the line.
-        Line(Arc::clone(&token))
+        Line(token.clone())
             .into_header()
             .map_err(|error| Misconfigured::new("the access token cannot be a header").with_source(error))?;
-        Ok(Self(Form::Plain(token)))
+        Ok(token)
     }
 
     /// The same token with a header and counts of its own.
@@ -110,9 +108,7 @@ impl AccessToken {
     /// often; the text is not copied.
     #[must_use]
     pub fn apart(&self) -> Self {
-        let token = Arc::clone(self.token());
-        let header = self.make_header();
-        Self(Form::Shown(Arc::new(Shown { header, token })))
+        Self(Arc::new(Form::Shown { header: self.make_header(), token: self.as_plain().clone() }))
     }
 
     /// The same token, sharing these terms where they are its own.
@@ -167,8 +163,8 @@ impl AccessToken {
     #[doc(alias = "CreateAuthorizationHeader")]
     #[inline]
     pub fn authorization_header(&self) -> HeaderValue {
-        match &self.0 {
-            Form::Shown(shown) => shown.header.clone(),
+        match &*self.0 {
+            Form::Shown { header, .. } => header.clone(),
             Form::Plain(_) => self.make_header(),
         }
     }
@@ -227,32 +223,41 @@ impl AccessToken {
     /// How many bytes of memory it takes, without its terms and without what stands apart: what a
     /// bounded cache counts.
     pub fn size(&self) -> usize {
-        allocated(size_of::<Token>() + 2 * size_of::<usize>()) + allocated(self.token().text.len())
+        allocated(size_of::<Form>() + 2 * size_of::<usize>()) + allocated(self.token().text.len())
     }
 
-    fn token(&self) -> &Arc<Token> {
-        match &self.0 {
+    fn token(&self) -> &Token {
+        match &*self.0 {
             Form::Plain(token) => token,
-            Form::Shown(shown) => &shown.token,
+            // One that is shown is made of a plain one, so this ends with the next.
+            Form::Shown { token, .. } => token.token(),
         }
     }
 
+    fn as_plain(&self) -> &Self {
+        match &*self.0 {
+            Form::Plain(_) => self,
+            Form::Shown { token, .. } => token,
+        }
+    }
+
+    #[cold]
     fn make_header(&self) -> HeaderValue {
-        let header = Line(Arc::clone(self.token())).into_header();
+        let header = Line(self.as_plain().clone()).into_header();
         header.unwrap_or_else(|_| unsendable())
     }
 
     fn into_token(self) -> Token {
-        Arc::unwrap_or_clone(match self.0 {
+        match Arc::unwrap_or_clone(self.0) {
             Form::Plain(token) => token,
-            Form::Shown(shown) => Arc::clone(&shown.token),
-        })
+            Form::Shown { token, .. } => token.into_token(),
+        }
     }
 }
 
 impl Token {
     fn plain(self) -> AccessToken {
-        AccessToken(Form::Plain(Arc::new(self)))
+        AccessToken(Arc::new(Form::Plain(self)))
     }
 
     /// With other texts. What is too long to be one changes nothing.
@@ -282,7 +287,7 @@ impl Line {
 
 impl AsRef<[u8]> for Line {
     fn as_ref(&self) -> &[u8] {
-        self.0.text.line().as_bytes()
+        self.0.token().text.line().as_bytes()
     }
 }
 
