@@ -1,5 +1,6 @@
 //! `drill`: breaks what this project depends on while it works, and measures what its callers notice.
 
+mod cache;
 mod soak;
 
 use std::process::ExitCode;
@@ -16,6 +17,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Drill {
+    /// Kills, freezes, fills, slows down, cuts and fails over each store that instances share; kills
+    /// instances in the middle of writes; starts ten of them at once.
+    Cache(cache::Arguments),
+    /// What the drill starts to kill it: keeps writing records.
+    #[command(hide = true)]
+    KeepWriting(cache::KeepWriting),
     /// Lets a day pass in minutes: nothing may grow.
     Soak(soak::Arguments),
 }
@@ -23,6 +30,8 @@ enum Drill {
 /// Drills; the exit code tells whether everything held.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.drill {
+        Drill::Cache(arguments) => cache::run(arguments).await,
+        Drill::KeepWriting(arguments) => cache::keep_writing(arguments).await,
         Drill::Soak(arguments) => soak::run(&arguments).await,
     }
 }
