@@ -1,23 +1,20 @@
-//! Microsoft Graph, called like any other API.
+//! Microsoft Graph, called as an agent.
 
 use axum::{Json, extract::State};
 use entra_abstractions::{Misconfigured, Section};
 use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
-use entra_downstream_api::Api;
+use entra_graph::Graph;
 use entra_web_api::{AuthenticatedUser, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::Agent;
 
-/// Microsoft Graph, where the settings say nothing else.
-pub(crate) fn api(section: &Section, tokens: AgentIdentities) -> Result<Api, Misconfigured> {
+/// Microsoft Graph of version 1.0, where the settings say nothing else.
+pub(crate) fn graph(section: &Section, tokens: AgentIdentities) -> Result<Graph, Misconfigured> {
     if section.is_absent() {
-        return Api::builder("Graph")
-            .base_url("https://graph.microsoft.com/v1.0")
-            .scopes("https://graph.microsoft.com/.default")
-            .build(tokens);
+        return Graph::builder().scopes("https://graph.microsoft.com/.default").build(tokens);
     }
-    Api::from_section(section, tokens)
+    Graph::from_section(section, tokens)
 }
 
 /// A user, as Graph describes one.

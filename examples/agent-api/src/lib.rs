@@ -10,6 +10,7 @@ use axum::{Router, routing::get};
 use entra_abstractions::{AgentId, AgentUser, Faults, Misconfigured, Section};
 use entra_agent_identities::AgentIdentities;
 use entra_downstream_api::Api;
+use entra_graph::Graph;
 use entra_settings::Settings;
 use entra_token_acquisition::{Application, TokenAcquirer};
 use entra_web_api::TokenValidator;
@@ -21,7 +22,7 @@ pub struct Agent {
     by_upn: AgentUser,
     by_object_id: AgentUser,
     my_api: Api,
-    graph: Api,
+    graph: Graph,
     tokens: AgentIdentities,
     client: by_middleware::NamedClient,
     background: by_header::Background,
@@ -41,7 +42,7 @@ pub fn app(settings: &Settings) -> Result<Router, Misconfigured> {
 
     let (id, by_upn, by_object_id) = agent(&settings.section("Agent"))?;
     let my_api = Api::new("MyApi", &apis, tokens.clone())?;
-    let graph = graph::api(&settings.section("Graph"), tokens.clone())?;
+    let graph = graph::graph(&settings.section("Graph"), tokens.clone())?;
     let client = by_middleware::NamedClient::new(&apis.section("MyApi"), tokens.clone())?;
     let background = by_header::Background::new(&apis.section("MyApi"))?;
     let agent = Agent { id, by_upn, by_object_id, my_api, graph, tokens, client, background };
