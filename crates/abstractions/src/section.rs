@@ -24,14 +24,14 @@ use crate::{Faults, Misconfigured};
 /// assert_eq!(section.text("TenantId", &mut faults), None);
 /// ```
 #[doc(alias = "IConfigurationSection")]
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Section {
     path: String,
     value: Value,
 }
 
 impl Section {
-    /// A section of this path with this content.
+    /// A section of this path with this content. The default one has neither.
     pub fn new(path: impl Into<String>, value: Value) -> Self {
         Self { path: path.into(), value }
     }

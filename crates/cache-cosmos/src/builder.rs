@@ -37,7 +37,12 @@ impl CosmosStoreBuilder {
         }
     }
 
-    pub(crate) fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
+    /// Reads `ConnectionString` (which may name an entry of `ConnectionStrings` in `root`),
+    /// `DatabaseId`, `ContainerId` and `CreateIfNotExists` of a section such as `TokenCache`.
+    ///
+    /// # Errors
+    /// [`Misconfigured`], for the developer.
+    pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
         let connection = ConnectionString::from_section(cache, root);
         let (database, container) =
@@ -46,36 +51,34 @@ impl CosmosStoreBuilder {
         let Some(connection) = faults.take(connection) else { return Err(faults.into_error()) };
         let mut builder = Self::new(connection);
         if let Some(database) = database {
-            builder = builder.database(database);
+            builder = builder.database_id(database);
         }
         if let Some(container) = container {
-            builder = builder.container(container);
+            builder = builder.container_id(container);
         }
-        if creates_container == Some(true) {
-            builder = builder.create_if_not_exists();
-        }
+        builder.creates_container = creates_container.unwrap_or(builder.creates_container);
         faults.into_result(builder)
     }
 
     /// In this database; `TokenCache` where nothing is said.
     #[must_use]
-    pub fn database(mut self, id: impl Into<String>) -> Self {
+    pub fn database_id(mut self, id: impl Into<String>) -> Self {
         self.database = id.into();
         self
     }
 
     /// In this container; `Tokens` where nothing is said.
     #[must_use]
-    pub fn container(mut self, id: impl Into<String>) -> Self {
+    pub fn container_id(mut self, id: impl Into<String>) -> Self {
         self.container = id.into();
         self
     }
 
-    /// Creates database and container at the first use, where they are not there. Cosmos lets only
-    /// the account's key do so.
+    /// Whether database and container are created at the first use, where they are not there; where
+    /// nothing is said they are not. Cosmos lets only the account's key do so.
     #[must_use]
-    pub fn create_if_not_exists(mut self) -> Self {
-        self.creates_container = true;
+    pub fn create_if_not_exists(mut self, create: bool) -> Self {
+        self.creates_container = create;
         self
     }
 
@@ -128,7 +131,9 @@ impl CosmosStoreBuilder {
             }
             (None, None) => {
                 let fault = Misconfigured::new("AccountKey: missing, and there is no credential").at(path);
-                faults.add(fault.hint("AccountKey=.., or CosmosStore::builder_from(..)?.credential(..)"));
+                faults.add(
+                    fault.hint("AccountKey=.., or CosmosStoreBuilder::from_section(..)?.credential(..)"),
+                );
                 None
             }
         };

@@ -40,28 +40,23 @@ pub(crate) struct Inner {
 impl CosmosStore {
     /// A store in the account that this connection string names: `AccountEndpoint=..;AccountKey=..`,
     /// or the account's URL, for a credential.
-    pub fn builder(connection: ConnectionString) -> CosmosStoreBuilder {
-        CosmosStoreBuilder::new(connection)
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when the text is neither; the developer must act.
+    pub fn builder(text: &str) -> Result<CosmosStoreBuilder, Misconfigured> {
+        Ok(CosmosStoreBuilder::new(ConnectionString::of(&Section::default(), text)?))
     }
 
     /// A store as the section `TokenCache` says: `ConnectionString` (which may name an entry of
     /// `ConnectionStrings` in `root`), `DatabaseId`, `ContainerId`, `CreateIfNotExists`.
     ///
-    /// Where there is no key in the connection string, use [`builder_from`](Self::builder_from), and
+    /// Where there is no key in the connection string, use [`CosmosStoreBuilder::from_section`], and
     /// hand in a credential.
     ///
     /// # Errors
     /// [`Misconfigured`], for the developer. Nothing is connected to yet.
     pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
-        Self::builder_from(cache, root)?.build()
-    }
-
-    /// What [`from_section`](Self::from_section) reads, to add to it in code.
-    ///
-    /// # Errors
-    /// [`Misconfigured`], for the developer.
-    pub fn builder_from(cache: &Section, root: &Section) -> Result<CosmosStoreBuilder, Misconfigured> {
-        CosmosStoreBuilder::from_section(cache, root)
+        CosmosStoreBuilder::from_section(cache, root)?.build()
     }
 
     pub(crate) fn new(inner: Inner) -> Self {

@@ -51,7 +51,12 @@ impl RedisStoreBuilder {
         }
     }
 
-    pub(crate) fn from_section(section: &Section, root: &Section) -> Result<Self, Misconfigured> {
+    /// Reads `ConnectionString` (which may name an entry of `ConnectionStrings` in `root`),
+    /// `InstanceName` and `CertificateAuthority` of a section such as `TokenCache`.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] for whoever wrote the section, with the place of each fault.
+    pub fn from_section(section: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
         section.check_keys(known::TOKEN_CACHE, &mut faults);
         let connection = faults.take(ConnectionString::from_section(section, root));

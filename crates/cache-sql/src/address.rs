@@ -203,7 +203,7 @@ fn parts_of_url(connection: &ConnectionString) -> Result<ConnectionParts, Miscon
         part(&name.replace(['-', '_'], ""), &value);
     }
     let text = Secret::new(text);
-    let nothing = Section::new("", serde_json::Value::Null);
+    let nothing = Section::default();
     ConnectionString::of(&nothing, text.expose())?.at(connection.path()).parts()
 }
 

@@ -236,5 +236,5 @@ impl SqlStoreBuilder {
 
 /// A connection string out of code.
 pub(crate) fn connection(text: &str) -> Result<ConnectionString, Misconfigured> {
-    ConnectionString::of(&Section::new("", serde_json::Value::Null), text)
+    ConnectionString::of(&Section::default(), text)
 }

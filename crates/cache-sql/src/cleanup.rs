@@ -16,7 +16,7 @@ use entra_abstractions::{StoreKey, StoredEntry};
 use tokio::time::Instant;
 
 use crate::{
-    dialect::{BATCH, Dialect},
+    dialect::Dialect,
     pause::pause,
     pool::Pool,
     question::{Write, time},
@@ -99,7 +99,7 @@ async fn clean<D: Dialect>(pool: Arc<Pool<D>>, now: i64) {
     loop {
         let began = Instant::now();
         match pool.ask(Write::Clean { before }).await {
-            Ok(BATCH..) => {}
+            Ok(deleted) if deleted >= D::BATCH => {}
             Ok(_) | Err(_) => return,
         }
         // Works for half of the time, so that there is room for others.

@@ -55,7 +55,7 @@ impl SqlStoreBuilder {
 
 /// The section beside `ConnectionStrings` that has the name of the connection string.
 fn beside(section: &Section, root: &Section, faults: &mut Faults) -> Section {
-    let nothing = Section::new("", serde_json::Value::Null);
+    let nothing = Section::default();
     let Some(name) = section.text("ConnectionString", &mut Faults::default()) else { return nothing };
     let is_name = |one: &str| one.eq_ignore_ascii_case(name.trim());
     if !root.section("ConnectionStrings").names().any(is_name) || !root.names().any(is_name) {

@@ -19,6 +19,9 @@ pub(crate) trait Dialect: Debug + Send + Sync + 'static {
     /// How often `put_new` takes the time that it is now: parameters of MySQL have no numbers.
     const NOWS: usize = 1;
 
+    /// How many rows one statement of the cleaning takes away: some ten milliseconds of work.
+    const BATCH: u64 = 1_000;
+
     /// What it is called in errors, without a password.
     fn name(&self) -> &str;
 
@@ -78,9 +81,6 @@ pub(crate) struct Statements {
     /// What the types of `id`, `value` and `expires_at` begin with.
     pub(crate) types: [&'static str; 3],
 }
-
-/// How many rows one statement of the cleaning takes away: some ten milliseconds of work.
-pub(crate) const BATCH: u64 = 1_000;
 
 /// A larger entry is not kept: a token has 2 to 16 KiB.
 pub(crate) const MAX_VALUE: usize = 1024 * 1024;

@@ -87,6 +87,7 @@ impl MySqlServer {
 }
 
 fn statements(table: &str) -> Statements {
+    let batch = MySqlServer::BATCH;
     let insert =
         format!("INSERT INTO {table} (id, value, expires_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE");
     Statements {
@@ -105,7 +106,7 @@ fn statements(table: &str) -> Statements {
         )
         .into(),
         remove: format!("DELETE FROM {table} WHERE id = ? AND expires_at > ?").into(),
-        clean: format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT 1000").into(),
+        clean: format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT {batch}").into(),
         create: include_str!("../migrations/mysql/1_table.sql")
             .replace("{table}", table)
             .replace("{index}", "`expires_at`"),

@@ -77,6 +77,7 @@ impl PostgreSql {
 }
 
 fn statements(table: &str, index: &str) -> Statements {
+    let batch = PostgreSql::BATCH;
     let put = format!(
         "INSERT INTO {table} AS t (id, value, expires_at) VALUES ($1, $2, $3) \
          ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
@@ -94,7 +95,7 @@ fn statements(table: &str, index: &str) -> Statements {
         // was just written is not taken away.
         clean: format!(
             "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE expires_at <= $1 \
-             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)"
+             ORDER BY expires_at LIMIT {batch} FOR UPDATE SKIP LOCKED)"
         )
         .into(),
         create: include_str!("../migrations/postgres/1_table.sql")

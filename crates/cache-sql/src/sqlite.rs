@@ -71,6 +71,7 @@ impl SqliteFile {
 fn statements(table: &Identifier) -> Statements {
     let index = format!("\"{}_expires_at\"", table.as_str());
     let table = table.quoted('"');
+    let batch = SqliteFile::BATCH;
     let put = format!(
         "INSERT INTO {table} (id, value, expires_at) VALUES (?1, ?2, ?3) \
          ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
@@ -86,7 +87,7 @@ fn statements(table: &Identifier) -> Statements {
         remove: format!("DELETE FROM {table} WHERE id = ?1 AND expires_at > ?2").into(),
         clean: format!(
             "DELETE FROM {table} WHERE id IN \
-             (SELECT id FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1000)"
+             (SELECT id FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT {batch})"
         )
         .into(),
         create: include_str!("../migrations/sqlite/1_table.sql")
@@ -99,6 +100,8 @@ fn statements(table: &Identifier) -> Statements {
 impl Dialect for SqliteFile {
     type Connection = SqliteConnection;
     const ONE_WRITER: bool = true;
+    // Who writes waits for the whole of a batch.
+    const BATCH: u64 = 200;
 
     fn name(&self) -> &str {
         &self.name

@@ -26,7 +26,7 @@ pub struct SqlServerStoreBuilder {
     table: String,
     creates_table: bool,
     timeout: Duration,
-    acquirer: Option<Arc<dyn AcquireToken>>,
+    credential: Option<Arc<dyn AcquireToken>>,
     root_certificates: Option<Vec<u8>>,
 }
 
@@ -38,12 +38,17 @@ impl SqlServerStoreBuilder {
             table: "TokenCache".to_owned(),
             creates_table: false,
             timeout: Duration::from_secs(5),
-            acquirer: None,
+            credential: None,
             root_certificates: None,
         }
     }
 
-    pub(crate) fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
+    /// Reads `ConnectionString` (which may name an entry of `ConnectionStrings` in `root`),
+    /// `SchemaName`, `TableName` and `CreateIfNotExists` of a section such as `TokenCache`.
+    ///
+    /// # Errors
+    /// [`Misconfigured`], for the developer.
+    pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
         let connection = ConnectionString::from_section(cache, root);
         let (schema, table) = (cache.text("SchemaName", &mut faults), cache.text("TableName", &mut faults));
@@ -51,35 +56,34 @@ impl SqlServerStoreBuilder {
         let Some(connection) = faults.take(connection) else { return Err(faults.into_error()) };
         let mut builder = Self::new(connection);
         if let Some(schema) = schema {
-            builder = builder.schema(schema);
+            builder = builder.schema_name(schema);
         }
         if let Some(table) = table {
-            builder = builder.table(table);
+            builder = builder.table_name(table);
         }
-        if creates_table == Some(true) {
-            builder = builder.create_if_not_exists();
-        }
+        builder.creates_table = creates_table.unwrap_or(builder.creates_table);
         faults.into_result(builder)
     }
 
     /// In this schema, which exists; `dbo` where nothing is said.
     #[must_use]
-    pub fn schema(mut self, name: impl Into<String>) -> Self {
+    pub fn schema_name(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
     }
 
     /// In this table; `TokenCache` where nothing is said.
     #[must_use]
-    pub fn table(mut self, name: impl Into<String>) -> Self {
+    pub fn table_name(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// Creates the table at the first connection, where there is none.
+    /// Whether a table that is missing is created, at the first connection; where nothing is said it
+    /// is not, and the error shows the statement to run.
     #[must_use]
-    pub fn create_if_not_exists(mut self) -> Self {
-        self.creates_table = true;
+    pub fn create_if_not_exists(mut self, create: bool) -> Self {
+        self.creates_table = create;
         self
     }
 
@@ -96,8 +100,8 @@ impl SqlServerStoreBuilder {
     ///
     /// It must not keep its tokens in this very store.
     #[must_use]
-    pub fn acquirer(mut self, acquirer: impl AcquireToken + 'static) -> Self {
-        self.acquirer = Some(Arc::new(acquirer));
+    pub fn credential(mut self, tokens: Arc<dyn AcquireToken>) -> Self {
+        self.credential = Some(tokens);
         self
     }
 
@@ -118,11 +122,11 @@ impl SqlServerStoreBuilder {
         let server = faults.take(self.connection.parts().and_then(Server::read));
         let table = faults.take(Table::new(&self.schema, &self.table));
         let (Some(server), Some(table)) = (server, table) else { return Err(faults.into_error()) };
-        if matches!(server.login, Login::Entra(_)) && self.acquirer.is_none() {
+        if matches!(server.login, Login::Entra(_)) && self.credential.is_none() {
             faults.add(
                 Misconfigured::new("Authentication says to log in with a token, and nobody acquires one")
                     .at(self.connection.path())
-                    .hint("SqlServerStore::builder_from(..)?.acquirer(..)"),
+                    .hint("SqlServerStoreBuilder::from_section(..)?.credential(..)"),
             );
         }
         if server.is_any_certificate_trusted && self.root_certificates.is_some() {
@@ -138,7 +142,7 @@ impl SqlServerStoreBuilder {
         Ok(SqlServerStore::new(Inner {
             name: server.name(),
             pool: Pool::new(server.connections),
-            door: Door { server, acquirer: self.acquirer, root_certificates: self.root_certificates },
+            door: Door { server, credential: self.credential, root_certificates: self.root_certificates },
             table,
             creates_table: self.creates_table,
             timeout: self.timeout,

@@ -25,7 +25,7 @@ pub(crate) enum Unconnected {
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) server: Server,
-    pub(crate) acquirer: Option<Arc<dyn AcquireToken>>,
+    pub(crate) credential: Option<Arc<dyn AcquireToken>>,
     pub(crate) root_certificates: Option<Vec<u8>>,
 }
 
@@ -52,10 +52,10 @@ impl Door {
     }
 
     async fn login(&self) -> Result<AuthMethod, Unconnected> {
-        match (&self.server.login, &self.acquirer) {
+        match (&self.server.login, &self.credential) {
             (Login::Password { user, password }, _) => Ok(AuthMethod::sql_server(user, password.expose())),
-            (Login::Entra(request), Some(acquirer)) => {
-                let token = acquirer.acquire(request).await.map_err(Unconnected::Token)?;
+            (Login::Entra(request), Some(tokens)) => {
+                let token = tokens.acquire(request).await.map_err(Unconnected::Token)?;
                 Ok(AuthMethod::aad_token(token.secret().expose()))
             }
             // The builder has refused this.

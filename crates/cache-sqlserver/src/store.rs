@@ -50,29 +50,24 @@ pub(crate) struct Inner {
 const WRITES_BETWEEN_CLEANINGS: u64 = 500;
 
 impl SqlServerStore {
-    /// A store in the database that this connection string leads to.
-    pub fn builder(connection: ConnectionString) -> SqlServerStoreBuilder {
-        SqlServerStoreBuilder::new(connection)
+    /// A store in the database that this connection string leads to, in the syntax of `SqlClient`.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when the text is none; the developer must act.
+    pub fn builder(text: &str) -> Result<SqlServerStoreBuilder, Misconfigured> {
+        Ok(SqlServerStoreBuilder::new(ConnectionString::of(&Section::default(), text)?))
     }
 
     /// A store as the section `TokenCache` says: `ConnectionString` (which may name an entry of
     /// `ConnectionStrings` in `root`), `SchemaName`, `TableName`, `CreateIfNotExists`.
     ///
     /// Where the connection string says to log in with a token, use
-    /// [`builder_from`](Self::builder_from), and hand in who acquires it.
+    /// [`SqlServerStoreBuilder::from_section`], and hand in who acquires it.
     ///
     /// # Errors
     /// [`Misconfigured`], for the developer. Nothing is connected to yet.
     pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
-        Self::builder_from(cache, root)?.build()
-    }
-
-    /// What [`from_section`](Self::from_section) reads, to add to it in code.
-    ///
-    /// # Errors
-    /// [`Misconfigured`], for the developer.
-    pub fn builder_from(cache: &Section, root: &Section) -> Result<SqlServerStoreBuilder, Misconfigured> {
-        SqlServerStoreBuilder::from_section(cache, root)
+        SqlServerStoreBuilder::from_section(cache, root)?.build()
     }
 
     pub(crate) fn new(inner: Inner) -> Self {

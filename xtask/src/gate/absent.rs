@@ -12,8 +12,8 @@ struct Absence {
     absent: &'static [&'static str],
 }
 
-/// An app that only validates tokens compiles no token client; a daemon compiles no web framework;
-/// who implements a trait of ours compiles no runtime.
+/// An app that only validates tokens compiles no token client; a daemon compiles no web framework,
+/// and no store that it does not use; who implements a trait of ours compiles no runtime.
 const PROMISES: &[Absence] = &[
     Absence { package: "entra-abstractions", absent: &["tokio", "reqwest", "hyper", "rustls", "axum"] },
     Absence { package: "entra-settings", absent: &["tokio", "reqwest", "hyper", "rustls", "axum"] },
@@ -27,7 +27,56 @@ const PROMISES: &[Absence] = &[
             "entra-agent-identities",
         ],
     },
-    Absence { package: "entra-token-acquisition", absent: &["axum", "axum-core", "entra-web-api"] },
+    Absence {
+        package: "entra-token-acquisition",
+        absent: &[
+            "axum",
+            "axum-core",
+            "azure_core",
+            "entra-cache",
+            "entra-cache-cosmos",
+            "entra-cache-redis",
+            "entra-cache-sql",
+            "entra-cache-sqlserver",
+            "entra-web-api",
+            "redis",
+            "sqlx",
+            "tiberius",
+        ],
+    },
+    // Each store is a feature, and none is on by itself.
+    Absence {
+        package: "entra-cache",
+        absent: &[
+            "azure_core",
+            "entra-cache-cosmos",
+            "entra-cache-redis",
+            "entra-cache-sql",
+            "entra-cache-sqlserver",
+            "entra-token-acquisition",
+            "redis",
+            "reqwest",
+            "sqlx",
+            "tiberius",
+            "tokio",
+        ],
+    },
+    Absence {
+        package: "entra-cache-redis",
+        absent: &["entra-token-acquisition", "hyper", "native-tls", "openssl", "reqwest"],
+    },
+    Absence {
+        package: "entra-cache-sql",
+        absent: &["entra-token-acquisition", "libsqlite3-sys", "sqlx-mysql", "sqlx-postgres", "sqlx-sqlite"],
+    },
+    Absence {
+        package: "entra-cache-sqlserver",
+        absent: &["entra-token-acquisition", "hyper", "native-tls", "openssl", "reqwest"],
+    },
+    Absence {
+        package: "entra-cache-cosmos",
+        absent: &["azure_identity", "entra-token-acquisition", "native-tls", "openssl"],
+    },
     Absence {
         package: "entra-downstream-api",
         absent: &["axum", "axum-core", "reqwest-middleware", "entra-token-acquisition", "entra-web-api"],

@@ -6,7 +6,7 @@ use azure_core::{
     credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions},
     error::{Error, ErrorKind},
 };
-use entra_abstractions::{ConnectionString, Section, testing::ManualClock};
+use entra_abstractions::testing::ManualClock;
 use entra_cache_cosmos::{CosmosStore, CosmosStoreBuilder};
 use time::OffsetDateTime;
 
@@ -22,17 +22,13 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let clock = Arc::new(ManualClock::default());
         let double = Double::start(clock.clone()).await;
-        let store = builder(&double).clock(clock.clone()).create_if_not_exists().build().unwrap();
+        let store = builder(&double).clock(clock.clone()).create_if_not_exists(true).build().unwrap();
         Self { double, clock, store }
     }
 }
 
-pub(crate) fn connection(text: &str) -> ConnectionString {
-    ConnectionString::of(&Section::new("", serde_json::json!({})), text).unwrap()
-}
-
 pub(crate) fn builder(double: &Double) -> CosmosStoreBuilder {
-    CosmosStore::builder(connection(&double.connection_string()))
+    CosmosStore::builder(&double.connection_string()).unwrap()
 }
 
 /// Has a token, or none.

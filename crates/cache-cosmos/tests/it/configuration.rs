@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use entra_abstractions::{Section, testing::assert_no_secrets};
-use entra_cache_cosmos::CosmosStore;
+use entra_cache_cosmos::{CosmosStore, CosmosStoreBuilder};
 use serde_json::{Value, json};
 
 use crate::{bench::Credential, double::KEY};
@@ -44,7 +44,7 @@ fn all_that_is_wrong_is_told() {
     }
     let account = format!("AccountEndpoint=https://contoso.documents.azure.com:443/;AccountKey={KEY};");
     let root = Section::new("", json!({ "TokenCache": { "ConnectionString": account } }));
-    let builder = CosmosStore::builder_from(&root.section("TokenCache"), &root).unwrap();
+    let builder = CosmosStoreBuilder::from_section(&root.section("TokenCache"), &root).unwrap();
     let error = builder.credential(Arc::new(Credential(true))).build().unwrap_err().to_string();
     assert!(error.contains("there is a credential, too"), "{error}");
 }

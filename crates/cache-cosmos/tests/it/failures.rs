@@ -10,7 +10,7 @@ use entra_abstractions::{
 use entra_cache_cosmos::CosmosStore;
 
 use crate::{
-    bench::{Bench, Credential, builder, connection},
+    bench::{Bench, Credential, builder},
     double::{Double, KEY, Refusal, TOKEN},
 };
 
@@ -52,7 +52,7 @@ async fn refusals_are_told_in_an_operators_words() {
 async fn a_wrong_key_is_refused() {
     let Bench { double, .. } = &Bench::start().await;
     let text = double.connection_string().replace(KEY, "aHVudGVyMg==");
-    let store = CosmosStore::builder(connection(&text)).build().unwrap();
+    let store = CosmosStore::builder(&text).unwrap().build().unwrap();
     let error = store.get(&key()).await.unwrap_err();
     assert!(words(&error).starts_with("refuses the key or the token"), "{error}");
 }
@@ -61,9 +61,9 @@ async fn a_wrong_key_is_refused() {
 async fn one_logs_in_with_a_token() {
     let double = Double::start(Arc::new(ManualClock::default())).await;
     double.with(|container| container.make("/id", Some(-1)));
-    let url = connection(&format!("http://{}/", double.address));
+    let url = format!("http://{}/", double.address);
     let store =
-        |has_token| CosmosStore::builder(url.clone()).credential(Arc::new(Credential(has_token))).build();
+        |has_token| CosmosStore::builder(&url).unwrap().credential(Arc::new(Credential(has_token))).build();
     assert!(store(true).unwrap().get(&key()).await.unwrap().is_none());
     let error = store(false).unwrap().get(&key()).await.unwrap_err();
     assert!(words(&error).starts_with("there is no token to log in with"), "{error}");
@@ -139,7 +139,7 @@ async fn it_goes_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_account_takes_no_longer_than_is_said() {
     let Bench { double, .. } = &Bench::start().await;
-    let store = builder(double).create_if_not_exists().timeout(Duration::from_secs(2)).build().unwrap();
+    let store = builder(double).create_if_not_exists(true).timeout(Duration::from_secs(2)).build().unwrap();
     double.with(|container| container.refuses = Some(Refusal::Silence));
     let error = store.get(&key()).await.unwrap_err();
     assert_eq!(words(&error), "cannot be reached: no answer within 2s");

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_abstractions::{ConnectionString, Section, testing::ManualClock};
+use entra_abstractions::testing::ManualClock;
 use entra_cache_sqlserver::{SqlServerStore, SqlServerStoreBuilder};
 
 use crate::double::Double;
@@ -17,17 +17,14 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let clock = Arc::new(ManualClock::default());
         let double = Double::start(clock.clone()).await;
-        let store = builder(&double).create_if_not_exists().build().unwrap();
+        let store = builder(&double).create_if_not_exists(true).build().unwrap();
         Self { double, clock, store }
     }
 }
 
-pub(crate) fn connection(text: &str) -> ConnectionString {
-    ConnectionString::of(&Section::new("", serde_json::json!({})), text).unwrap()
-}
-
 pub(crate) fn builder(double: &Double) -> SqlServerStoreBuilder {
-    SqlServerStore::builder(connection(&double.connection_string()))
+    SqlServerStore::builder(&double.connection_string())
+        .unwrap()
         .root_certificates(double.certificate())
-        .timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(5))
 }

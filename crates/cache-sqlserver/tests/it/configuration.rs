@@ -81,7 +81,7 @@ fn every_part_that_is_not_understood_is_named_and_no_value_is() {
     );
     check(
         "Server=db;Database=Tokens;Authentication=Active Directory Default",
-        &["nobody acquires one (SqlServerStore::builder_from(..)?.acquirer(..))"],
+        &["nobody acquires one (SqlServerStoreBuilder::from_section(..)?.credential(..))"],
     );
     check(
         &format!("Server=db;Authentication=Active Directory Default{rest}"),

@@ -17,5 +17,5 @@ async fn it_lives_through_an_outage() {
     let bench = Bench::start().await;
     let (away, back) = (async || bench.double.go_away().await, async || bench.double.come_back().await);
     let pass = async |_| tokio::task::yield_now().await;
-    store_outage_conformance(&bench.store, &*bench.clock, pass, Duration::from_secs(2), away, back).await;
+    store_outage_conformance(&bench.store, &*bench.clock, pass, Duration::from_secs(5), away, back).await;
 }

@@ -14,7 +14,7 @@ use entra_cache_sqlserver::SqlServerStore;
 use futures_util::FutureExt;
 
 use crate::{
-    bench::{Bench, builder, connection},
+    bench::{Bench, builder},
     double::{Double, PASSWORD, Refusal, TOKEN, Table, USER},
 };
 
@@ -69,10 +69,8 @@ async fn a_refused_login_is_told() {
     .await;
     double.with(|table| table.refuses = None);
     let elsewhere = double.connection_string().replace("Database=Tokens", "Database=Other");
-    let elsewhere = SqlServerStore::builder(connection(&elsewhere))
-        .root_certificates(double.certificate())
-        .build()
-        .unwrap();
+    let elsewhere =
+        SqlServerStore::builder(&elsewhere).unwrap().root_certificates(double.certificate()).build().unwrap();
     assert_eq!(
         words(&elsewhere.get(&key()).await.unwrap_err()),
         "refuses the login: there is no such database, or it may not be opened (error 4060, severity 11, state 1)"
@@ -85,22 +83,22 @@ async fn a_certificate_that_nobody_vouches_for_gets_no_password() {
     let connections =
         [double.connection_string(), double.connection_string().replace("localhost", "127.0.0.1")];
     let stores = [
-        SqlServerStore::builder(connection(&connections[0])),
+        SqlServerStore::builder(&connections[0]).unwrap(),
         // One who vouches, but for another host.
-        SqlServerStore::builder(connection(&connections[1])).root_certificates(double.certificate()),
+        SqlServerStore::builder(&connections[1]).unwrap().root_certificates(double.certificate()),
     ];
     for store in stores {
-        let error = store.create_if_not_exists().build().unwrap().get(&key()).await.unwrap_err();
+        let error = store.create_if_not_exists(true).build().unwrap().get(&key()).await.unwrap_err();
         assert!(words(&error).starts_with("its certificate is not trusted"), "{error}");
     }
     assert_eq!(double.with(|table| table.logins), 0);
 
     let trusting = format!("{};TrustServerCertificate=True", connections[1]);
-    let store = SqlServerStore::builder(connection(&trusting)).create_if_not_exists().build().unwrap();
+    let store = SqlServerStore::builder(&trusting).unwrap().create_if_not_exists(true).build().unwrap();
     assert!(store.get(&key()).await.unwrap().is_none());
     let named = format!("{};HostNameInCertificate=localhost", connections[1]);
     let store =
-        SqlServerStore::builder(connection(&named)).root_certificates(double.certificate()).build().unwrap();
+        SqlServerStore::builder(&named).unwrap().root_certificates(double.certificate()).build().unwrap();
     assert!(store.get(&key()).await.unwrap().is_none());
 }
 
@@ -122,11 +120,11 @@ async fn it_starts_while_the_server_is_away_and_comes_back_with_it() {
 #[tokio::test]
 async fn a_frozen_server_takes_no_longer_than_is_said() {
     let Bench { double, .. } = Bench::start().await;
-    let store = builder(&double).create_if_not_exists().timeout(Duration::from_millis(300)).build().unwrap();
+    let store = builder(&double).create_if_not_exists(true).timeout(Duration::from_secs(2)).build().unwrap();
     assert!(store.get(&key()).await.unwrap().is_none());
     double.with(|table| table.refuses = Some(Refusal::Silence));
     let error = store.get(&key()).await.unwrap_err();
-    assert_eq!(words(&error), "cannot be reached: no answer within 300ms");
+    assert_eq!(words(&error), "cannot be reached: no answer within 2s");
     double.with(|table| table.refuses = None);
     assert!(store.get(&key()).await.unwrap().is_none(), "on a new connection");
 }
@@ -164,7 +162,7 @@ async fn the_table_is_created_only_where_that_is_said() {
     // Somebody took it away: it is created by who may.
     double.with(|table| table.columns.clear());
     assert!(words(&store.get(&key()).await.unwrap_err()).starts_with("the table [dbo].[TokenCache] is gone"));
-    let creating = builder(&double).create_if_not_exists().build().unwrap();
+    let creating = builder(&double).create_if_not_exists(true).build().unwrap();
     creating.put(&key(), entry(&clock)).await.unwrap();
     assert!(store.get(&key()).await.unwrap().is_some());
 }
@@ -211,10 +209,11 @@ async fn one_logs_in_with_a_token() {
             SystemTime::UNIX_EPOCH + Duration::from_secs(3_600),
         )?)
     }));
-    let store = SqlServerStore::builder(connection(&text))
-        .acquirer(acquirer.clone())
+    let store = SqlServerStore::builder(&text)
+        .unwrap()
+        .credential(acquirer.clone())
         .root_certificates(double.certificate())
-        .create_if_not_exists()
+        .create_if_not_exists(true)
         .build()
         .unwrap();
     assert!(acquirer.requests().is_empty(), "to build a store asks nobody");
@@ -230,7 +229,7 @@ async fn a_gateway_sends_on() {
     let (gateway, double) = (Double::start(clock.clone()).await, Double::start(clock.clone()).await);
     gateway.with(|table| table.refuses = Some(Refusal::Routing(double.address.port())));
     let roots = [gateway.certificate(), double.certificate()].concat();
-    let store = builder(&gateway).root_certificates(roots).create_if_not_exists().build().unwrap();
+    let store = builder(&gateway).root_certificates(roots).create_if_not_exists(true).build().unwrap();
     store.put(&key(), entry(&clock)).await.unwrap();
     assert_eq!((gateway.with(|table| table.rows.len()), double.with(|table| table.rows.len())), (0, 1));
 }
@@ -260,9 +259,10 @@ async fn no_more_connections_are_opened_than_is_said() {
     let clock = Arc::new(ManualClock::default());
     let double = Double::start(clock.clone()).await;
     let text = format!("{};Max Pool Size=2", double.connection_string());
-    let store = SqlServerStore::builder(connection(&text))
+    let store = SqlServerStore::builder(&text)
+        .unwrap()
         .root_certificates(double.certificate())
-        .create_if_not_exists()
+        .create_if_not_exists(true)
         .build()
         .unwrap();
     let tasks: Vec<_> = (0..64)
