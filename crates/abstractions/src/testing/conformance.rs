@@ -33,6 +33,24 @@ pub use outage::store_outage_conformance;
 /// # Panics
 /// When the store does something else; the message tells what.
 pub async fn store_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass: impl AsyncFn(Duration)) {
+    try_with_keys(10_000, store, clock, pass).await;
+}
+
+/// The same, with a thousand keys in place of ten thousand: for a store whose server is a double. So
+/// many would only try the double.
+///
+/// # Panics
+/// When the store does something else; the message tells what.
+pub async fn double_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass: impl AsyncFn(Duration)) {
+    try_with_keys(1_000, store, clock, pass).await;
+}
+
+async fn try_with_keys(
+    keys: usize,
+    store: &dyn StoreTokens,
+    clock: &dyn Clock,
+    pass: impl AsyncFn(Duration),
+) {
     let trial = Trial::new(store, clock);
     trial.an_entry_is_kept_replaced_and_removed().await;
     trial.keys_that_look_alike_are_told_apart().await;
@@ -44,7 +62,7 @@ pub async fn store_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass:
     trial.a_clock_may_be_off().await;
     let ending = trial.put_what_ends().await;
     // What has no clock that can be held passes the time with work.
-    join(pass(ends::PASSES), trial.ten_thousand_keys()).await;
+    join(pass(ends::PASSES), trial.many_keys(keys)).await;
     trial.what_has_ended_is_gone(ending).await;
 }
 

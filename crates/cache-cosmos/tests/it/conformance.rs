@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use entra_abstractions::testing::{store_conformance, store_outage_conformance};
+use entra_abstractions::testing::{double_conformance, store_outage_conformance};
 
 use crate::bench::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_a_store() {
     let bench = Bench::start().await;
-    store_conformance(&bench.store, &*bench.clock, async |time| bench.clock.advance(time)).await;
+    double_conformance(&bench.store, &*bench.clock, async |time| bench.clock.advance(time)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
