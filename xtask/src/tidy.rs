@@ -126,6 +126,12 @@ const RULES: &[Rule] = &[
         check: layout::readmes,
     },
     Rule {
+        name: "servers",
+        why: "`cargo xtask test --without-services` leaves tests out by the name of their module",
+        mend: "move the test into tests/it/servers.rs, or below it",
+        check: layout::servers,
+    },
+    Rule {
         name: "scenarios",
         why: "a recording that nothing plays proves nothing",
         mend: "name it in the crate's tests, or delete it",
@@ -224,7 +230,7 @@ mod tests {
               crates/web-api/src/user.rs:1: line one is no `//!` sentence
               mend: begin the file with `//!` and one sentence that says what it is for
 
-            tidy: 1 of 18 rules broken in 1 places"]]
+            tidy: 1 of 19 rules broken in 1 places"]]
         .assert_eq(&lines(&broken).join("\n"));
     }
 }

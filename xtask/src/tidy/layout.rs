@@ -1,7 +1,7 @@
 //! What lies where: the top of the repository, a README per crate, a test per scenario.
 
 use super::Place;
-use crate::repository::Repository;
+use crate::{repository::Repository, rust_source};
 
 const TOP: &[&str] = &[
     ".github",
@@ -33,6 +33,28 @@ pub(super) fn readmes(repository: &Repository) -> Vec<Place> {
         .filter(|path| repository.file(path).is_none_or(|file| file.text.trim().is_empty()))
         .map(|path| Place::file(&path, "missing or empty"))
         .collect()
+}
+
+/// What starts a server; the proxy of the same crate needs none.
+const SERVERS: &[&str] = &["Redis::", "RedisCluster::", "RedisSentinel::", "PostgreSql::", "MariaDb::"];
+
+/// Tests that need a server stand in a module named `servers`: by that they are left out where there
+/// is none.
+pub(super) fn servers(repository: &Repository) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (file, rust) in repository.rust() {
+        let in_servers = file.path.ends_with("/servers.rs") || file.path.contains("/servers/");
+        if in_servers || !rust.lines().iter().any(|line| rust_source::names(&line.code, "entra_services")) {
+            continue;
+        }
+        let starts = |line: &&rust_source::Line| {
+            line.is_test && SERVERS.iter().any(|name| rust_source::names(&line.code, name))
+        };
+        places.extend(rust.lines().iter().find(starts).map(|line| {
+            Place::line(&file.path, line.number, "a test starts a server outside a module named `servers`")
+        }));
+    }
+    places
 }
 
 pub(super) fn scenarios(repository: &Repository) -> Vec<Place> {
@@ -76,6 +98,22 @@ mod tests {
     fn each_crate_has_a_front_page() {
         let repository = of(&[("crates/a/README.md", "text"), ("crates/b/src/lib.rs", "//! x\n")]);
         assert_eq!(brief(&readmes(&repository)), ["crates/b/README.md:0 missing or empty"]);
+    }
+
+    #[test]
+    fn tests_with_servers_can_be_left_out() {
+        let starts = "use entra_services::{Proxy, Redis};\nfn t() { Redis::start(); }\n";
+        let repository = of(&[
+            ("crates/a/src/drill.rs", starts),
+            ("crates/a/tests/it/away.rs", starts),
+            ("crates/a/tests/it/proxy.rs", "use entra_services::Proxy;\nfn t() { Proxy::before(1); }\n"),
+            ("crates/a/tests/it/servers.rs", starts),
+            ("crates/a/tests/it/servers/away.rs", starts),
+        ]);
+        assert_eq!(
+            brief(&servers(&repository)),
+            ["crates/a/tests/it/away.rs:2 a test starts a server outside a module named `servers`"]
+        );
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The section `TokenCache`, as a .NET user writes it.
 
 use entra_abstractions::Section;
+use entra_cache_redis::RedisStore;
 use serde_json::json;
-
-use super::*;
 
 fn of(configuration: serde_json::Value) -> Result<RedisStore, String> {
     let root = Section::new("", configuration);
