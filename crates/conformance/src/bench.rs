@@ -14,6 +14,7 @@ mod memory;
 mod on_behalf_of;
 mod peer;
 mod report;
+mod shared;
 mod stage;
 mod turns;
 mod validation;
@@ -50,6 +51,8 @@ pub(crate) struct Arguments {
 enum Subject {
     /// What the cache takes: bytes for each token, and a million users through a small budget.
     Memory,
+    /// A token that another instance left in Redis.
+    Shared,
     /// An application's header by a handle.
     Handle,
     /// An application's header by request, out of caches of several sizes.
@@ -102,6 +105,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
                     .await?
                     .into_iter()
                     .for_each(|reading| report.read(reading));
+                continue;
+            }
+            Subject::Shared => {
+                report.add(shared::measure(effort.calls).await?);
                 continue;
             }
             Subject::Handle => handle::contests(&stage).await?,

@@ -1,7 +1,7 @@
-//! What the operating system says of this process: how much memory it has, how many files are open.
-//! Linux alone tells; elsewhere nothing is said.
+//! What the operating system says of this process: how much memory it has, how many files are open,
+//! how long a thread was at work. Linux alone tells; elsewhere nothing is said.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 /// Bytes of memory that are in use.
 pub(crate) fn resident() -> Option<usize> {
@@ -13,6 +13,14 @@ pub(crate) fn resident() -> Option<usize> {
 /// Files and connections that are open.
 pub(crate) fn open_files() -> Option<usize> {
     Some(fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// For how long this thread had a processor; whoever else uses the machine does not show in it.
+pub(crate) fn at_work() -> Option<Duration> {
+    #[cfg(target_os = "linux")]
+    return rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().ok();
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 #[cfg(target_os = "linux")]

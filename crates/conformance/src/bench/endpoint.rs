@@ -1,6 +1,11 @@
 //! The cheapest token endpoint and API there can be: what they answer is written in advance. For
 //! what is measured beside them, or fetched a million times.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use anyhow::Result;
 use axum::{
     Router,
@@ -19,6 +24,7 @@ pub(super) const ORDERS: usize = 25;
 /// Serves until it is dropped.
 pub(crate) struct Endpoint {
     pub(crate) url: String,
+    asked: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
 }
 
@@ -46,8 +52,14 @@ impl Endpoint {
 
     async fn answering(token: Bytes) -> Result<Self> {
         let orders = orders();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let answer = async move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            json(token.clone())
+        };
         let router = Router::new()
-            .route("/{tenant}/oauth2/v2.0/token", post(async move || json(token.clone())))
+            .route("/{tenant}/oauth2/v2.0/token", post(answer))
             .route("/orders", get(async move || json(orders.clone())));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -56,7 +68,12 @@ impl Endpoint {
                 tracing::error!(%error, "the endpoint stopped");
             }
         });
-        Ok(Self { url, serving })
+        Ok(Self { url, asked, serving })
+    }
+
+    /// How many tokens it was asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 }
 

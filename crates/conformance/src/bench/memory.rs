@@ -17,7 +17,7 @@ use super::{
     stage::{header, scopes},
     turns::{self, op},
 };
-use crate::process::resident;
+use crate::process::{at_work, resident};
 
 const CLIENT: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -26,6 +26,15 @@ const AT_ONCE: usize = 64;
 
 /// So many bytes beside its text may a user's token take.
 const MOST_BESIDE: f64 = 200.0;
+
+/// What a million users are pushed through.
+const BUDGET: usize = 64 * 1024 * 1024;
+
+/// So many fetches one by one, of which some make room for many.
+const SINGLE: usize = 5_000;
+
+/// Nanoseconds that a fetch may keep the processor busy, whatever it has to make room for.
+const LONGEST: f64 = 3e6;
 
 /// For how long the tokens live: the whole measurement.
 const LIVES: u64 = 86_399;
@@ -119,29 +128,44 @@ async fn bytes_of(endpoint: &Endpoint, whose: Whose, length: usize, entries: usi
 }
 
 /// Users who come once, while one key is hot.
-async fn push((users, how_many): (usize, &'static str)) -> Result<Vec<Reading>> {
-    let budget = 64 * 1024 * 1024;
-    say(&format!("pushing {how_many} users through a cache of 64 MiB, each by a request on loopback .."));
+async fn push(users: (usize, &'static str)) -> Result<Vec<Reading>> {
+    say(&format!("pushing {} users through a cache of 64 MiB, each by a request on loopback ..", users.1));
     let endpoint = Endpoint::of_users(1_500, LIVES).await?;
-    let tokens = acquirer(&endpoint, budget)?;
+    let tokens = acquirer(&endpoint, BUDGET)?;
+    // On a thread of its own, so that what a fetch costs can be told from what the machine does.
+    tokio::task::spawn_blocking(move || {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(push_through(&tokens, users))
+    })
+    .await?
+}
+
+async fn push_through(
+    tokens: &TokenAcquirer,
+    (users, how_many): (usize, &'static str),
+) -> Result<Vec<Reading>> {
     let hot = TokenRequest::as_app(scopes()?);
     tokens.acquire(&hot).await?;
-    Whose::Users.fetch(&tokens, 0..1_000).await?;
-    let (before, empty) = (hit_time(&tokens, &hot)?, resident());
+    Whose::Users.fetch(tokens, 0..1_000).await?;
+    let (before, empty) = (hit_time(tokens, &hot)?, resident());
     let began = now();
-    let (mut most, mut longest) = (0, 0.0_f64);
+    let mut most = 0;
     // By so many that the hot key is used in between, and the memory seen at its most.
     for from in (1_000..users).step_by(5_000) {
-        Whose::Users.fetch(&tokens, from..(from + 5_000).min(users)).await?;
+        Whose::Users.fetch(tokens, from..(from + 5_000).min(users)).await?;
         ensure!(header(tokens.acquire(&hot)), "the hot token had to go");
         most = most.max(resident().unwrap_or_default());
-        let begin = now();
-        Whose::Users.fetch(&tokens, users + from..users + from + 1).await?;
-        longest = longest.max((now() - begin).as_secs_f64() * 1e9);
     }
     let took = now() - began;
-    let after = hit_time(&tokens, &hot)?;
+    let after = hit_time(tokens, &hot)?;
     let held = tokens.cache_statistics();
+    let mut single = Vec::with_capacity(SINGLE);
+    for user in users..users + SINGLE {
+        let begin = at_work();
+        Whose::Users.fetch(tokens, user..user + 1).await?;
+        single.extend(at_work().zip(begin).map(|(end, begin)| end.saturating_sub(begin).as_secs_f64() * 1e9));
+    }
+    let single = Figure::of(single);
     let name = |what: &str| format!("{how_many} users through 64 MiB: {what}");
     let mebibytes = |bytes: usize| bytes / (1024 * 1024);
     let grown = most.saturating_sub(empty.unwrap_or_default());
@@ -156,18 +180,24 @@ async fn push((users, how_many): (usize, &'static str)) -> Result<Vec<Reading>> 
             name: name("memory of the process, more than before"),
             figure: format!("{} MiB", mebibytes(grown)),
             gate: String::from("budget + 10 %"),
-            holds: grown <= budget / 10 * 11,
+            holds: grown <= BUDGET / 10 * 11,
         },
         Reading {
             name: name("kept, evicted"),
             figure: format!("{} ({} MiB), {}", held.entries, mebibytes(held.bytes), held.evicted),
             gate: String::from("within the budget"),
-            holds: held.bytes <= budget && held.evicted > 0,
+            holds: held.bytes <= BUDGET && held.evicted > 0,
         },
         Reading {
-            name: name("the longest of single fetches between"),
+            name: name("a fetch while others go, the processor's time"),
+            figure: single.map(|single| single.to_string()).unwrap_or_default(),
+            gate: time(LONGEST),
+            holds: single.is_none_or(|single| single.worst <= LONGEST),
+        },
+        Reading {
+            name: name("users a second"),
             #[expect(clippy::cast_precision_loss, reason = "a million")]
-            figure: format!("{}; {:.0} users a second", time(longest), users as f64 / took.as_secs_f64()),
+            figure: format!("{:.0}", users as f64 / took.as_secs_f64()),
             gate: String::new(),
             holds: true,
         },

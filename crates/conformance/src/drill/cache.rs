@@ -16,6 +16,7 @@ use anyhow::Result;
 use entra_emulator::Emulator;
 
 pub(super) use crash::{KeepWriting, keep_writing};
+pub(crate) use instance::KEY;
 use stand::{Fault, Kind, Stand};
 use table::{Report, say};
 

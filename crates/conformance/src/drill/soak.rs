@@ -1,31 +1,34 @@
 //! `drill soak`: a day of a web API within minutes, by a clock that we hold. Users arrive and stay away
-//! again, their tokens end; memory, connections and tasks must not grow, nor the file of a store.
+//! again, their tokens end; memory, connections, tasks and the rows of a store must not grow.
 //!
 //! What they are granted is written in advance and served on loopback: a million tokens that an
 //! emulator signs would take the whole time, and nothing here looks at signatures.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+mod memory;
+mod redis;
+mod sqlite;
+
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use entra_abstractions::{
-    AcquireToken, Clock, Scopes, StoreKey, StoreTokens, StoredEntry, TokenRequest, UserAssertion,
-    testing::ManualClock,
-};
-use entra_cache_sql::SqlStore;
-use entra_token_acquisition::{Application, TokenAcquirer};
+use entra_abstractions::{AcquireToken, EncryptionKeys, Scopes, TokenRequest, UserAssertion};
+use entra_token_acquisition::{Application, TokenAcquirer, TokenAcquirerBuilder};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 
+use super::cache::KEY;
 use crate::{
     bench::endpoint::{Endpoint, TENANT},
-    process::{open_files, resident},
+    process::open_files,
 };
 
 /// Lets a day pass in minutes, and looks whether anything grows.
 ///
-/// A million users arrive within 24 hours, each calls a few times, and their tokens live for an hour.
-/// The exit code tells whether memory, connections, tasks and the file of a store stay flat.
+/// A million users arrive within 24 hours, each calls a few times, and their tokens live for an hour;
+/// once with level one alone, once with fewer of them and a file of SQLite that two instances share.
+/// Redis has a clock of its own: with it, it is a minute. The exit code tells whether memory,
+/// connections, tasks and rows stay flat.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Twenty thousand users instead of a million, and smaller caches: half a minute.
@@ -36,17 +39,20 @@ pub(crate) struct Arguments {
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy)]
 struct Size {
+    /// Of the day with level one alone.
     users: usize,
     budget: usize,
+    /// Of the day with SQLite.
     rows: usize,
+    /// Of each round with Redis, and for how many seconds there are rounds.
+    round: usize,
+    seconds: u64,
 }
 
 /// So many requests are under way at a time.
 const AT_ONCE: usize = 64;
 const HOURS: usize = 24;
 const TOKEN: usize = 1_500;
-/// Users who come before the day begins.
-const EARLY: usize = 2 * AT_ONCE;
 const LIVES: u64 = 3_600;
 
 /// What must not be more at the end than it was before.
@@ -59,14 +65,18 @@ struct Reading {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let size = if arguments.quick {
-        Size { users: 20_000, budget: 1024 * 1024, rows: 4_800 }
+        Size { users: 20_000, budget: 1024 * 1024, rows: 4_800, round: 100, seconds: 2 }
     } else {
-        Size { users: 1_000_000, budget: 48 * 1024 * 1024, rows: 240_000 }
+        Size { users: 1_000_000, budget: 48 * 1024 * 1024, rows: 120_000, round: 500, seconds: 60 }
     };
-    let mut readings = memory(size).await?;
-    readings.extend(sqlite(size).await?);
+    say("a day with level one alone ..");
+    let mut readings = memory::soak(size).await?;
+    say("a day of two instances that share a file of SQLite ..");
+    readings.extend(sqlite::soak(size).await?);
+    say("a while with two instances that share a Redis ..");
+    readings.extend(redis::soak(size).await?);
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(["24 hours", "reading", "limit", ""]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["", "reading", "limit", ""]);
     for Reading { name, figure, limit, holds } in &readings {
         table.add_row([*name, figure, limit, if *holds { "holds" } else { "fails" }]);
     }
@@ -76,146 +86,72 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Users on whose behalf a web API calls another.
-async fn memory(size: Size) -> Result<Vec<Reading>> {
-    let clock = Arc::new(ManualClock::default());
-    let endpoint = Endpoint::of_users(TOKEN, LIVES).await?;
+fn builder(endpoint: &Endpoint) -> Result<TokenAcquirerBuilder> {
     let application = Application::builder()
         .instance(&*endpoint.url)
         .tenant(TENANT)
         .client_id("11111111-1111-4111-8111-111111111111")
         .secret("s3cret?%G&=")
         .build()?;
-    let tokens = TokenAcquirer::builder(application)
-        .clock(Arc::clone(&clock) as _)
-        .cache_budget(size.budget)
-        .build()?;
+    Ok(TokenAcquirer::builder(application))
+}
+
+fn keys() -> Result<EncryptionKeys> {
+    Ok(EncryptionKeys::new(KEY)?)
+}
+
+/// These users call, and on behalf of each another API is called.
+async fn call(tokens: &TokenAcquirer, users: impl IntoIterator<Item = usize>) -> Result<()> {
     let scopes = Scopes::try_from("api://orders/.default")?;
-    let request = |user: usize| {
-        anyhow::Ok(TokenRequest::on_behalf_of(
-            scopes.clone(),
-            &UserAssertion::new(format!("user.{user}.sig"))?,
-        ))
-    };
-    let call = |user: usize| {
-        let request = request(user);
-        let tokens = &tokens;
-        async move {
-            let token = tokens.acquire(&request?).await.context("no token came")?;
+    stream::iter(users)
+        .map(async |user| {
+            let assertion = UserAssertion::new(format!("user.{user}.sig"))?;
+            let request = TokenRequest::on_behalf_of(scopes.clone(), &assertion);
+            let token = tokens.acquire(&request).await.context("no token came")?;
             ensure!(!token.authorization_header().is_empty(), "a token without a header");
             Ok(())
-        }
-    };
-    // What the first requests set up, connections among it, is not the day's.
-    stream::iter(0..EARLY).map(call).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    tokens.settled().await;
-    let tasks = Handle::current().metrics();
-    let (empty, tasks_before, files_before) = (resident(), tasks.num_alive_tasks(), open_files());
-    let minutes = HOURS * 60;
-    let (mut most, mut plateau, mut kept) = (0, Vec::new(), 0);
-    for minute in 0..minutes {
-        let arrive = size.users * minute / minutes..size.users * (minute + 1) / minutes;
-        // Who came in the last ten minutes calls once more, and everybody calls twice.
-        let before = size.users * minute.saturating_sub(10) / minutes;
-        let come_back = (before..arrive.start).step_by(10);
-        let users = come_back.chain(arrive.clone()).chain(arrive).map(|user| EARLY + user);
-        stream::iter(users).map(call).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        clock.advance(Duration::from_secs(60));
-        kept = kept.max(tokens.cache_statistics().bytes);
-        most = most.max(resident().unwrap_or_default());
-        if minute % 60 == 59 {
-            plateau.push(resident().unwrap_or_default());
-        }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// What is open and at work at a time.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    tasks: usize,
+    files: Option<usize>,
+}
+
+impl Open {
+    fn now() -> Self {
+        Self { tasks: Handle::current().metrics().num_alive_tasks(), files: open_files() }
     }
-    tokens.settled().await;
-    let held = tokens.cache_statistics();
-    let grown = most.saturating_sub(empty.unwrap_or_default());
-    let early = plateau.get(2..6).unwrap_or_default().iter().max().copied().unwrap_or_default();
-    let late = plateau.get(20..).unwrap_or_default().iter().max().copied().unwrap_or_default();
-    let (tasks_after, files_after) = (tasks.num_alive_tasks(), open_files());
-    let mib = |bytes: usize| format!("{:.1} MiB", to_f64(bytes) / to_f64(1024 * 1024));
-    Ok(vec![
+
+    /// How much of it is more now than it was then.
+    fn reading(self, name: &'static str) -> Reading {
+        let Self { tasks, files } = Self::now();
+        let told = |files: Option<usize>| files.map_or_else(|| "-".to_owned(), |files| files.to_string());
         Reading {
-            name: "the cache's own count, at its most",
-            figure: format!("{}; {} evicted", mib(kept), held.evicted),
-            limit: mib(size.budget),
-            holds: kept <= size.budget,
-        },
-        Reading {
-            name: "memory of the process, more than before",
-            figure: mib(grown),
-            // What an allocator holds ready, whatever the budget.
-            limit: format!("{} + 10 % + 4 MiB", mib(size.budget)),
-            holds: grown <= size.budget / 10 * 11 + 4 * 1024 * 1024,
-        },
-        Reading {
-            name: "memory, hours 21 to 24 against hours 3 to 6",
-            figure: format!("{} against {}", mib(late), mib(early)),
-            limit: String::from("+ 5 %"),
-            holds: late <= early / 20 * 21,
-        },
-        Reading {
-            name: "tasks, at rest",
-            figure: format!("{tasks_after}; before {tasks_before}"),
-            // Each connection has a task on either side.
-            limit: format!("{tasks_before} + {}", 4 * AT_ONCE),
-            holds: tasks_after <= tasks_before + 4 * AT_ONCE,
-        },
-        Reading {
-            name: "files and connections",
-            figure: format!("{files_after:?}; before {files_before:?}"),
+            name,
+            figure: format!("{tasks}, {}; before {}, {}", told(files), self.tasks, told(self.files)),
+            // Each connection to Entra has a task and a file on either side.
             limit: format!("before + {}", 2 * AT_ONCE),
-            holds: files_after <= files_before.map(|before| before + 2 * AT_ONCE),
-        },
-    ])
-}
-
-/// Entries of an hour in a store that is a file; it cleans by the clock that we hold.
-async fn sqlite(size: Size) -> Result<Vec<Reading>> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("tokens.db");
-    let clock = Arc::new(ManualClock::default());
-    let store = SqlStore::sqlite(file.to_str().context("a folder without a name")?)?
-        .clock(Arc::clone(&clock) as _)
-        .cleaning_interval(Duration::from_secs(1_800))
-        .build()?;
-    let key = |at: usize| StoreKey::digest([format!("user {at}")]);
-    let slices = HOURS * 6;
-    let mut sizes = Vec::new();
-    for slice in 0..slices {
-        let arrive = size.rows * slice / slices..size.rows * (slice + 1) / slices;
-        let ends_at = clock.now() + Duration::from_secs(LIVES);
-        for at in arrive.clone() {
-            store.put(&key(at), StoredEntry::new(vec![0_u8; TOKEN], ends_at)).await?;
-        }
-        if let Some(at) = arrive.clone().next() {
-            ensure!(store.get(&key(at)).await?.is_some(), "an entry is lost");
-        }
-        // What came an hour and a slice ago has ended, whether or not its row is there.
-        if let Some(at) = slice.checked_sub(7).map(|slice| size.rows * slice / slices) {
-            ensure!(store.get(&key(at)).await?.is_none(), "an entry is served after its end");
-        }
-        clock.advance(Duration::from_secs(600));
-        // The cleaning is a task of its own.
-        tokio::task::yield_now().await;
-        if slice % 6 == 5 {
-            let of = |name: &str| std::fs::metadata(folder.path().join(name)).map_or(0, |file| file.len());
-            sizes.push(of("tokens.db"));
+            holds: tasks <= self.tasks + 2 * AT_ONCE
+                && files <= self.files.map(|before| before + 2 * AT_ONCE),
         }
     }
-    let early = sizes.get(2..6).unwrap_or_default().iter().max().copied().unwrap_or_default();
-    let late = sizes.get(20..).unwrap_or_default().iter().max().copied().unwrap_or_default();
-    Ok(vec![Reading {
-        name: "SQLite: the file, hours 21 to 24 against hours 3 to 6",
-        figure: format!("{late} bytes against {early}; {} entries came", size.rows),
-        limit: String::from("+ 10 %"),
-        holds: late <= early / 10 * 11,
-    }])
 }
 
-#[expect(clippy::cast_precision_loss, reason = "some gigabytes")]
-fn to_f64(bytes: usize) -> f64 {
-    bytes as f64
+/// The most of hours 3 to 6, and of hours 21 to 24.
+fn early_and_late<T: Copy + Ord + Default>(hours: &[T]) -> (T, T) {
+    let most = |hours: Option<&[T]>| hours.unwrap_or_default().iter().max().copied().unwrap_or_default();
+    (most(hours.get(2..6)), most(hours.get(20..)))
+}
+
+fn mib(bytes: usize) -> String {
+    let tenths = bytes / (1024 * 1024 / 10);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
 #[expect(clippy::print_stdout, reason = "the one place where the soak prints")]

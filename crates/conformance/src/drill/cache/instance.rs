@@ -14,7 +14,7 @@ use entra_token_acquisition::{Application, TokenAcquirer};
 use super::watched::Watched;
 
 /// Base64 of 32 bytes: test material.
-pub(super) const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The header that makes a key of its own.
 pub(super) const MARK: &str = "x-drill";
