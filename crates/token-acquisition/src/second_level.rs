@@ -26,7 +26,10 @@ use std::{
 };
 
 use entra_abstractions::{Clock, Kept, SharedStore, StoreError, StoreKey, StoredEntry};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use crate::{
     cache::{KeyDigest, KeyRef, OwnerRef},
@@ -47,6 +50,8 @@ pub(crate) struct SecondLevel {
     breaker: Breaker,
     queue: Queue,
     writes_fail: AtomicBool,
+    /// Tells the writer that the store answers again.
+    is_back: Notify,
     has_told_unreadable: AtomicBool,
     has_told_dropped: AtomicBool,
     counts: Counts,
@@ -57,6 +62,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same, while it is taken for away: slow is better than nothing, but not for long.
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
+
+/// The least that it is waited for where instances share a lease. That is for what is expensive to
+/// fetch, and instances that start at once open their connections and ask for the same at once: a
+/// store that is busy with them is not away.
+const PATIENCE_WITH_A_LEASE: Duration = Duration::from_secs(1);
 
 /// How long it is waited for before a process ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -72,6 +82,7 @@ impl SecondLevel {
             breaker: Breaker::default(),
             queue: Queue::default(),
             writes_fail: AtomicBool::new(false),
+            is_back: Notify::new(),
             has_told_unreadable: AtomicBool::new(false),
             has_told_dropped: AtomicBool::new(false),
             counts: Counts::default(),
@@ -105,7 +116,7 @@ impl SecondLevel {
             }
             return Err(Looked::Away);
         }
-        let patience = self.store.given_up_after();
+        let patience = self.patience();
         match timeout(patience, self.store.get(at)).await {
             Ok(Ok(kept)) => {
                 self.has_answered();
@@ -133,7 +144,7 @@ impl SecondLevel {
         let result = timeout(patience, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(of, patience)));
         match &result {
             // A late answer is one, but none for those who would not have waited.
-            Ok(_) if began.elapsed() <= self.store.given_up_after() => self.has_answered(),
+            Ok(_) if began.elapsed() <= self.patience() => self.has_answered(),
             Ok(_) => {}
             Err(error) => self.has_failed(error),
         }
@@ -162,6 +173,12 @@ impl SecondLevel {
         drop(timeout(LAST_PATIENCE, self.queue.is_drained()).await);
     }
 
+    /// How long the store is waited for where Entra can answer as well.
+    fn patience(&self) -> Duration {
+        let patience = self.store.given_up_after();
+        if self.store.leased_for().is_some() { patience.max(PATIENCE_WITH_A_LEASE) } else { patience }
+    }
+
     fn now(&self) -> SystemTime {
         self.clock.now()
     }
@@ -169,6 +186,7 @@ impl SecondLevel {
     fn has_answered(&self) {
         if self.breaker.answered() {
             self.counts.back.count(Side::Reads);
+            self.is_back.notify_waiters();
             telemetry::store_is_back(Side::Reads);
         }
     }

@@ -124,6 +124,9 @@ impl SharedStore {
 
     /// One instance at a time fetches what none has: the others wait, for so long at most, for what
     /// it stores. Where nothing is said each instance fetches for itself.
+    ///
+    /// It is for tokens that are expensive to fetch, so the store is then waited for longer than
+    /// [`timeout`](Self::timeout) says: for a second, at least.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);

@@ -1,6 +1,7 @@
 //! The drills of the stores that instances share: each breaks one of them while an application that
 //! uses it is under load, and holds what its callers noticed against what was promised.
 
+mod away;
 mod cold;
 mod crash;
 mod instance;
@@ -22,8 +23,9 @@ use table::{Report, say};
 
 /// Breaks each store under load.
 ///
-/// Half of the load has no store: what the store costs its callers while it is away is the
-/// difference, measured at the same moments.
+/// Half of the load has no store: what the store costs its callers while it is broken is the
+/// difference, at the same moments. What it costs once it is taken for away is measured call by call,
+/// beside an acquirer without one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Drills only this store; may be given several times.
@@ -44,6 +46,7 @@ struct Effort {
     outage: Duration,
     after: Duration,
     kills: usize,
+    pairs: usize,
 }
 
 const FULL: Effort = Effort {
@@ -51,6 +54,7 @@ const FULL: Effort = Effort {
     outage: Duration::from_secs(5),
     after: Duration::from_secs(1),
     kills: 1_000,
+    pairs: 20_000,
 };
 
 const QUICK: Effort = Effort {
@@ -58,6 +62,7 @@ const QUICK: Effort = Effort {
     outage: Duration::from_millis(1_500),
     after: Duration::from_millis(300),
     kills: 10,
+    pairs: 2_000,
 };
 
 /// Drills, and reports.
@@ -79,6 +84,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
                 report.cold(cold::drill(&emulator, &stand).await?);
             }
         }
+    }
+    if arguments.only.is_empty() && arguments.fault.is_empty() {
+        say("taking turns with a store that is away ..");
+        report.away(away::measure(effort.pairs).await?);
     }
     report.close();
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

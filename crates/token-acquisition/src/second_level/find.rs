@@ -75,7 +75,7 @@ impl Findings {
             Ok(token) => {
                 if let Some(lease) = self.lease {
                     // Those who wait look for the token first, so it is there before the lease is not.
-                    drop(timeout(level.store.given_up_after(), level.queue.has_written(&at)).await);
+                    drop(timeout(level.patience(), level.queue.has_written(&at)).await);
                     drop(lease);
                 }
                 Ok(token)

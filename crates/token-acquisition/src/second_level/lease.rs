@@ -51,7 +51,7 @@ async fn wait(look: &Look<'_>, lasts: Duration, until: Instant) -> (Leased, Turn
     let mut pause = FIRST_WAIT;
     loop {
         let entry = StoredEntry::new(*b"lease", level.now() + lasts);
-        let patience = level.store.given_up_after();
+        let patience = level.patience();
         let is_mine = match timeout(patience, level.store.put_new(&at, &entry)).await {
             Ok(Ok(is_mine)) => is_mine,
             Ok(Err(error)) => {

@@ -6,11 +6,7 @@ use std::{
 };
 
 use entra_abstractions::{StoreError, StoreKey};
-use tokio::{
-    runtime::Handle,
-    task::JoinSet,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::{runtime::Handle, task::JoinSet, time::timeout};
 
 use super::{
     SecondLevel, Side, Wrote, no_answer,
@@ -26,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long to wait after nothing could be written; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+
+/// After a failure one write finds out whether the store takes any. Each so many tries it is a few,
+/// because that one may be the reason itself.
+const PROBES: u32 = 4;
 
 /// An entry that fails so often while others are kept is the reason itself: it may be too large.
 const MOST_TRIES: u32 = 3;
@@ -89,13 +89,17 @@ struct Writer {
 
 impl Writer {
     async fn go_on(mut self) {
-        let mut wait = FIRST_WAIT;
-        while let Some(batch) = self.level.queue.take(AT_ONCE, self.level.now()) {
+        let (mut wait, mut failures) = (FIRST_WAIT, 0_u32);
+        loop {
+            let how_many = if failures.is_multiple_of(PROBES) { AT_ONCE } else { 1 };
+            let Some(batch) = self.level.queue.take(how_many, self.level.now()) else { break };
             if self.write(batch).await {
-                wait = FIRST_WAIT;
+                (wait, failures) = (FIRST_WAIT, 0);
             } else {
-                sleep_until(Instant::now() + wait).await;
+                // Whoever sees the store again spares the rest of the wait.
+                drop(timeout(wait, self.level.is_back.notified()).await);
                 wait = (wait * 2).min(LONGEST_WAIT);
+                failures = failures.wrapping_add(1);
             }
         }
         self.is_done = true;

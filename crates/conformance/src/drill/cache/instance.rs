@@ -84,6 +84,6 @@ fn scopes() -> Result<Scopes, TokenError> {
 }
 
 /// Entra ignores the header; the cache does not, and the log of the emulator tells by it which key was meant.
-fn request(name: &str) -> Result<TokenRequest, TokenError> {
+pub(super) fn request(name: &str) -> Result<TokenRequest, TokenError> {
     Ok(TokenRequest::as_app(scopes()?).parameter(Parameter::shaping(Place::Header, MARK, name)))
 }
