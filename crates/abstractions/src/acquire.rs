@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{AccessToken, TokenError, TokenRequest};
+use crate::{AccessToken, BindTokens, TokenError, TokenRequest};
 
 /// Acquires access tokens: from a cache, from Entra, or, in a test, from a list.
 ///
@@ -22,11 +22,21 @@ pub trait AcquireToken: Send + Sync + Debug {
     /// # Errors
     /// The future's [`TokenError`] says who must act.
     fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a>;
+
+    /// How this acquirer binds tokens to a certificate ([`Scheme::MtlsPop`](crate::Scheme)); nothing
+    /// where it never does. Whoever wraps an acquirer passes on what that says.
+    fn binder(&self) -> Option<&dyn BindTokens> {
+        None
+    }
 }
 
 impl<T: AcquireToken + ?Sized> AcquireToken for Arc<T> {
     fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
         (**self).acquire(request)
+    }
+
+    fn binder(&self) -> Option<&dyn BindTokens> {
+        (**self).binder()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, fmt::Debug, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::{Claims, ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
+use crate::{Binding, Claims, ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
 
 /// Provides a signed assertion (RFC 7523) with which the application proves itself: from a
 /// federated identity provider, a vault, another token endpoint.
@@ -33,6 +33,12 @@ pub struct AssertionContext {
     pub tenant: Option<TenantId>,
     /// The token endpoint: the audience of an assertion that is made for it.
     pub token_endpoint: Arc<str>,
+    /// The token endpoint at which clients show a certificate, where the exchange may go there
+    /// (RFC 8705 section 5).
+    pub mtls_endpoint: Option<Arc<str>>,
+    /// Whether the assertion must be bound to a certificate ([`SignedAssertion::bound_to`]), because
+    /// the token that is asked for will be.
+    pub is_bound: bool,
     /// The path below the federated identity, where the exchange has one.
     pub fmi_path: Option<FmiPath>,
     /// Claims that the request wants signed into an assertion that is made for it.
@@ -52,6 +58,8 @@ impl AssertionContext {
             client,
             tenant: None,
             token_endpoint: token_endpoint.into(),
+            mtls_endpoint: None,
+            is_bound: false,
             fmi_path: None,
             client_claims: None,
             correlation_id,
@@ -104,12 +112,13 @@ impl Debug for ProviderSettings {
 pub struct SignedAssertion {
     token: Secret,
     expires_at: Option<SystemTime>,
+    binding: Option<Binding>,
 }
 
 impl SignedAssertion {
     /// Takes the compact form of the JWT.
     pub fn new(token: impl Into<Secret>) -> Self {
-        Self { token: token.into(), expires_at: None }
+        Self { token: token.into(), expires_at: None, binding: None }
     }
 
     /// With the time until which it may be used.
@@ -117,6 +126,19 @@ impl SignedAssertion {
     pub fn with_expiry(mut self, at: SystemTime) -> Self {
         self.expires_at = Some(at);
         self
+    }
+
+    /// With the certificate to which it is bound: it is shown to Entra over a connection with this one
+    /// (`jwt-pop`).
+    #[must_use]
+    pub fn bound_to(mut self, binding: Binding) -> Self {
+        self.binding = Some(binding);
+        self
+    }
+
+    /// The certificate to which it is bound, if it is.
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_ref()
     }
 
     /// The JWT.

@@ -86,6 +86,19 @@ impl Cloud {
         }
     }
 
+    /// The host at which clients show their certificate (RFC 8705); below it, each region's own, as in
+    /// `westus2.mtlsauth.microsoft.com`.
+    pub const fn mtls_host(self) -> &'static str {
+        match self {
+            Self::Public => "mtlsauth.microsoft.com",
+            Self::China => "mtlsauth.partner.microsoftonline.cn",
+            Self::UsGovernment => "mtlsauth.microsoftonline.us",
+            Self::Bleu => "mtlsauth.sovcloud-identity.fr",
+            Self::Delos => "mtlsauth.sovcloud-identity.de",
+            Self::GovSg => "mtlsauth.sovcloud-identity.sg",
+        }
+    }
+
     /// The audience of a token that serves as an assertion for another exchange in this cloud;
     /// with `/.default` behind it, the scope to ask for.
     /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>

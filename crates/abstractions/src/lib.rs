@@ -4,6 +4,7 @@
 mod acquire;
 mod assertion;
 mod authority;
+mod binding;
 mod challenge;
 mod claims;
 mod clock;
@@ -29,6 +30,7 @@ mod token_hash;
 pub use acquire::{AcquireToken, Acquiring};
 pub use assertion::{AssertionContext, ProvideAssertion, ProviderSettings, SignedAssertion};
 pub use authority::{Authority, AuthorityKind, is_safe, is_this_machine, safe_url};
+pub use binding::{BindTokens, Binding, KeyForm};
 pub use challenge::Challenge;
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};

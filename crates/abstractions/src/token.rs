@@ -12,7 +12,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, header::InvalidHeaderValue};
 
-use crate::{AccountId, CorrelationId, Misconfigured, PopKey, Secret, SecretRef, TenantId, TokenHash};
+use crate::{
+    AccountId, Binding, CorrelationId, Misconfigured, PopKey, Secret, SecretRef, TenantId, TokenHash,
+};
 
 use terms::Terms;
 pub use terms::TokenTerms;
@@ -26,6 +28,11 @@ pub enum Scheme {
     Bearer,
     /// Only who holds this key may use it.
     Pop(PopKey),
+    /// Only over connections with the application's own certificate, which the token names
+    /// (RFC 8705 section 3); [`AccessToken::binding`] has it.
+    #[doc(alias = "MTLS_POP")]
+    #[doc(alias = "token binding")]
+    MtlsPop,
 }
 
 impl Scheme {
@@ -34,6 +41,7 @@ impl Scheme {
         match self {
             Self::Bearer => "Bearer",
             Self::Pop(key) => key.shown_as(),
+            Self::MtlsPop => "mtls_pop",
         }
     }
 
@@ -42,6 +50,7 @@ impl Scheme {
         match self {
             Self::Bearer => "Bearer",
             Self::Pop(_) => "pop",
+            Self::MtlsPop => "mtls_pop",
         }
     }
 }
@@ -159,6 +168,14 @@ impl AccessToken {
         self.into_token().telling(|parts| Text::of(&Parts { correlation_id: Some(id), ..parts }))
     }
 
+    /// With the certificate to which it is bound.
+    #[must_use]
+    pub fn with_binding(self, binding: Option<Binding>) -> Self {
+        let mut token = self.into_token();
+        token.terms.edit().binding = binding;
+        token.plain()
+    }
+
     /// The value of an `Authorization` header, marked sensitive.
     #[doc(alias = "CreateAuthorizationHeader")]
     #[inline]
@@ -208,6 +225,11 @@ impl AccessToken {
     /// The id of the call that fetched it, where it was fetched: what Entra's own log has it under.
     pub fn correlation_id(&self) -> Option<CorrelationId> {
         self.token().text.correlation_id()
+    }
+
+    /// The certificate to which it is bound: it may be shown over connections with this one alone.
+    pub fn binding(&self) -> Option<&Binding> {
+        self.terms().get().binding.as_ref()
     }
 
     /// What tells it from other tokens: an API refused this one, so the cache must give another.
@@ -304,13 +326,14 @@ fn allocated(bytes: usize) -> usize {
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Terms { scheme, tenant, scopes } = self.terms().get();
+        let Terms { scheme, tenant, scopes, binding } = self.terms().get();
         f.debug_struct("AccessToken")
             .field("secret", &self.secret())
             .field("scheme", scheme)
             .field("expires_at", &self.expires_at())
             .field("tenant", tenant)
             .field("scopes", scopes)
+            .field("binding", binding)
             .finish_non_exhaustive()
     }
 }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use entra_abstractions::{
-    AcquireToken, Acquiring, AgentId, AgentSubject, FmiPath, Scopes, SessionKey, Subject, TokenError,
-    TokenRequest,
+    AcquireToken, Acquiring, AgentId, AgentSubject, BindTokens, Binding, FmiPath, Misconfigured, Scopes,
+    SessionKey, Subject, TokenError, TokenRequest,
 };
 use entra_token_acquisition::{Explanation, TOKEN_EXCHANGE_SCOPE, TokenAcquirer};
 use foldhash::fast::RandomState;
@@ -141,6 +142,26 @@ impl AcquireToken for AgentIdentities {
             Some(acquirer) => acquirer.acquire_detached(request),
             None => self.learn(agent).acquire_detached(request),
         }
+    }
+
+    fn binder(&self) -> Option<&dyn BindTokens> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BindTokens for AgentIdentities {
+    /// An agent's token is bound to its blueprint's certificate.
+    fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured> {
+        let subject = match &request.subject {
+            Subject::Agent(_, AgentSubject::App) => Subject::App,
+            other => other.clone(),
+        };
+        self.blueprint.check(&TokenRequest { subject, ..request.clone() })
+    }
+
+    async fn binding(&self) -> Result<Binding, TokenError> {
+        self.blueprint.binding().await
     }
 }
 

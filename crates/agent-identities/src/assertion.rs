@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AgentId, AssertionContext, FmiPath, ProvideAssertion, Scopes, SignedAssertion, TokenError, TokenRequest,
+    AgentId, AssertionContext, FmiPath, ProvideAssertion, Scheme, Scopes, SignedAssertion, TokenError,
+    TokenRequest,
 };
 use entra_token_acquisition::{TOKEN_EXCHANGE_SCOPE, TokenAcquirer};
 
@@ -30,9 +31,17 @@ impl ProvideAssertion for BlueprintAssertion {
         request.force_refresh = context.force_refresh;
         // The leg that uses the proof and the leg that gives it must be of one tenant.
         request.tenant.clone_from(&context.tenant);
+        if context.is_bound {
+            // A bound token is asked for with an assertion that is bound to the same certificate.
+            request.scheme = Scheme::MtlsPop;
+        }
         let token = self.blueprint.acquire_detached(&request).await.map_err(|error| {
             error.in_leg(format!("leg one: the blueprint vouches for agent {}", self.agent))
         })?;
-        Ok(SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at()))
+        let assertion = SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at());
+        Ok(match token.binding() {
+            Some(binding) => assertion.bound_to(binding.clone()),
+            None => assertion,
+        })
     }
 }

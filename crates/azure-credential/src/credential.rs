@@ -218,9 +218,11 @@ fn shown(token: &entra_abstractions::AccessToken) -> Result<AccessToken, TokenEr
             let expires_on = OffsetDateTime::from(token.expires_at());
             Ok(AccessToken::new(token.secret().expose().to_owned(), expires_on))
         }
-        Scheme::Pop(_) => Err(Misconfigured::new("the clients of the Azure SDK send bearer tokens only")
-            .hint("ask for no other scheme in the credential's request")
-            .into()),
+        Scheme::Pop(_) | Scheme::MtlsPop => {
+            Err(Misconfigured::new("the clients of the Azure SDK send bearer tokens only")
+                .hint("ask for no other scheme in the credential's request")
+                .into())
+        }
     }
 }
 

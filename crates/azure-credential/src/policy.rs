@@ -61,7 +61,7 @@ impl CurrentTokenPolicy {
         }
         match asked.scheme {
             Scheme::Bearer => self.tokens.acquire(asked).await,
-            Scheme::Pop(_) => {
+            Scheme::Pop(_) | Scheme::MtlsPop => {
                 Err(Misconfigured::new("the clients of the Azure SDK send bearer tokens only").into())
             }
         }

@@ -7,7 +7,9 @@ use entra_abstractions::{
     Section, SessionKey, Subject, TokenRequest, User, UserAssertion, section::nearest,
 };
 
-use crate::{ApiBuilder, Caller, options::CallOptions};
+use entra_mtls_pop::BoundClients;
+
+use crate::{ApiBuilder, Caller, builder::Protocol, options::CallOptions};
 
 /// A protected API, ready to be called. Cloning is cheap; make it once, at start-up.
 ///
@@ -31,6 +33,9 @@ pub(crate) struct Configured {
     pub(crate) managed_identity: Option<ManagedIdentityId>,
     pub(crate) response_limit: usize,
     pub(crate) client: reqwest::Client,
+    /// Nothing where the program gave a client of its own.
+    pub(crate) bound: Option<BoundClients>,
+    pub(crate) protocol: Protocol,
     pub(crate) tokens: Arc<dyn AcquireToken>,
 }
 
@@ -178,6 +183,9 @@ impl Api {
         let request = match (&request.subject, &self.0.managed_identity) {
             _ if self.0.is_anonymous => request.refuse(self.takes_no_token()),
             (Subject::User(_) | Subject::Agent(..), Some(_)) => request.refuse(self.is_called_by_the_host()),
+            (Subject::User(_), None) if self.0.protocol != Protocol::Token => {
+                request.refuse(self.is_called_by_the_application())
+            }
             _ => request,
         };
         Caller::new(self.clone(), request)
@@ -187,6 +195,16 @@ impl Api {
     fn is_called_by_the_host(&self) -> Misconfigured {
         Misconfigured::new(format!("API {} is configured to be called as a managed identity", self.name()))
             .hint("call it as_app(), or remove ManagedIdentity from its AcquireTokenOptions")
+    }
+
+    fn is_called_by_the_application(&self) -> Misconfigured {
+        let what = match self.0.protocol {
+            Protocol::Certificate => "takes a certificate alone, and a user has none",
+            Protocol::Token | Protocol::BoundToken => {
+                "takes bound tokens, and only an application's own can be bound"
+            }
+        };
+        Misconfigured::new(format!("API {} {what}", self.name())).hint("call it as_app(), or as an agent")
     }
 
     /// A program that thinks it calls as somebody must not find that it called as nobody.

@@ -37,6 +37,7 @@ pub struct ApiBuilder {
     pub(crate) method: Method,
     pub(crate) scopes: Result<Vec<String>, Misconfigured>,
     pub(crate) is_anonymous: bool,
+    pub(crate) protocol: Protocol,
     pub(crate) as_app: bool,
     pub(crate) accept: Option<String>,
     pub(crate) content_type: Option<String>,
@@ -48,6 +49,17 @@ pub struct ApiBuilder {
     pub(crate) client: Option<Client>,
     pub(crate) http: HttpSettings,
     pub(crate) response_limit: usize,
+}
+
+/// What is shown to an API: `ProtocolScheme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// A token.
+    Token,
+    /// A token that is bound to the application's certificate, over connections with that one.
+    BoundToken,
+    /// The application's certificate alone.
+    Certificate,
 }
 
 /// `AcquireTokenOptions`: what is configured about the token request beside its scopes.
@@ -77,6 +89,7 @@ impl ApiBuilder {
             method: Method::GET,
             scopes: Ok(Vec::new()),
             is_anonymous: false,
+            protocol: Protocol::Token,
             as_app: false,
             accept: None,
             content_type: None,
@@ -130,6 +143,24 @@ impl ApiBuilder {
     /// Says that the API takes no token.
     pub fn anonymous(mut self) -> Self {
         self.is_anonymous = true;
+        self
+    }
+
+    /// Calls with tokens that are bound to the application's certificate, over connections with that
+    /// certificate (RFC 8705): who steals such a token cannot use it. Only the application's own tokens,
+    /// and those of agents, can be bound. `ProtocolScheme: "MTLS_POP"` says the same.
+    #[doc(alias = "MTLS_POP")]
+    pub fn bound_tokens(mut self) -> Self {
+        self.protocol = Protocol::BoundToken;
+        self.as_app = true;
+        self
+    }
+
+    /// Calls without a token, over connections with the application's certificate.
+    /// `ProtocolScheme: "MTLS"` says the same.
+    #[doc(alias = "MTLS")]
+    pub fn client_certificate(mut self) -> Self {
+        self.protocol = Protocol::Certificate;
         self
     }
 

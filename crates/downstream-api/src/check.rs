@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
+use ::http::{HeaderMap, HeaderValue};
 use entra_abstractions::{
     AcquireToken, Faults, Misconfigured, Scheme, Scopes, Subject, TokenRequest, section::is_placeholder,
 };
-use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::{
     ApiBuilder,
     api::Configured,
-    builder::TokenOptions,
-    header,
-    http::client,
+    builder::{Protocol, TokenOptions},
+    header, http,
     options::{self, CallOptions},
     path::RelativePath,
 };
@@ -38,10 +37,12 @@ pub(crate) fn checked(
             .at(api.path_of("AcquireTokenOptions.ManagedIdentity"));
         faults.add(fault);
     }
-    let client = match api.client {
+    let bound = api.client.is_none().then(|| http::bound(&api.http));
+    let client = match api.client.take() {
         Some(client) => Some(client),
-        None => base.as_ref().and_then(|base| faults.take(client(&api.http, base))),
+        None => base.as_ref().and_then(|base| faults.take(http::client(&api.http, base))),
     };
+    check_protocol(&api, base.as_ref(), bound.is_some(), &mut faults);
     let (Some(base), Some(relative), Some(scopes), Some(client), true) =
         (base, relative, scopes, client, faults.is_empty())
     else {
@@ -67,9 +68,15 @@ pub(crate) fn checked(
         force_refresh,
         parameters,
         client_claims,
-        scheme: scheme.unwrap_or(Scheme::Bearer),
+        scheme: match api.protocol {
+            Protocol::BoundToken => Scheme::MtlsPop,
+            Protocol::Token | Protocol::Certificate => scheme.unwrap_or(Scheme::Bearer),
+        },
         ..TokenRequest::new(scopes, Subject::App)
     };
+    if api.protocol == Protocol::BoundToken {
+        check_bound(&api.path, &request, &*tokens)?;
+    }
     let (method, query, timeout) = (api.method, api.query, api.timeout);
     Ok(Configured {
         name: api.name.into(),
@@ -90,8 +97,51 @@ pub(crate) fn checked(
         managed_identity,
         response_limit: api.response_limit,
         client,
+        bound,
+        protocol: api.protocol,
         tokens,
     })
+}
+
+/// What could never be shown as the configuration says is told here, not by the first call.
+fn check_protocol(api: &ApiBuilder, base: Option<&Url>, has_clients: bool, faults: &mut Faults) {
+    if api.protocol == Protocol::Token {
+        return;
+    }
+    let at = || api.path_of("ProtocolScheme");
+    let mut refuse = |what: &str, hint: &str| faults.add(Misconfigured::new(what).hint(hint).at(at()));
+    if !has_clients {
+        refuse(
+            "a client that was made before shows no certificate of the application's",
+            "leave the client out, and say http(settings) where the API needs some",
+        );
+    }
+    if base.is_some_and(|base| base.scheme() != "https") {
+        refuse("a certificate is shown over https only", "write BaseUrl as https");
+    }
+    if api.is_anonymous {
+        refuse("an anonymous API is shown nothing", "remove Anonymous or ProtocolScheme");
+    }
+    if api.token.scheme.is_some() {
+        refuse("a token has one binding", "remove PopPublicKey and PopClaim, or ProtocolScheme");
+    }
+    if api.protocol == Protocol::BoundToken && !api.as_app && api.token.managed_identity.is_none() {
+        refuse(
+            "a user's token cannot be bound to the application's certificate",
+            "set RequestAppToken to true; tokens of users are Bearer",
+        );
+    }
+}
+
+fn check_bound(path: &str, request: &TokenRequest, tokens: &dyn AcquireToken) -> Result<(), Misconfigured> {
+    let Some(binder) = tokens.binder() else {
+        return Err(Misconfigured::new("the acquirer of this API makes no bound tokens")
+            .hint("give it the application's TokenAcquirer")
+            .at(format!("{path}.ProtocolScheme")));
+    };
+    let mut request = request.clone();
+    request.scopes = request.scopes.to_default().unwrap_or(request.scopes);
+    binder.check(&request)
 }
 
 fn base_of(api: &ApiBuilder, faults: &mut Faults) -> Option<Url> {
@@ -110,7 +160,7 @@ fn base_of(api: &ApiBuilder, faults: &mut Faults) -> Option<Url> {
 fn scopes_of(api: &ApiBuilder, base: Option<&Url>, faults: &mut Faults) -> Option<Scopes> {
     let scopes = match &api.scopes {
         Err(fault) => Err(fault.clone()),
-        Ok(words) if words.is_empty() && api.is_anonymous => {
+        Ok(words) if words.is_empty() && (api.is_anonymous || api.protocol == Protocol::Certificate) => {
             Scopes::new([format!("{}/.default", base?.origin().ascii_serialization())])
         }
         Ok(words) if words.is_empty() => Err(Misconfigured::new("the API has no scopes").hint(

@@ -7,7 +7,10 @@ use entra_abstractions::{
 };
 use http::Method;
 
-use crate::{ApiBuilder, builder::TokenOptions};
+use crate::{
+    ApiBuilder,
+    builder::{Protocol, TokenOptions},
+};
 
 /// Takes what is written; what is not written leaves the builder as it is.
 pub(crate) fn read(section: &Section, api: &mut ApiBuilder) {
@@ -39,10 +42,9 @@ pub(crate) fn read(section: &Section, api: &mut ApiBuilder) {
         }
     }
     api.timeout = section.duration("Timeout", faults).or(api.timeout);
-    if let Some(text) = section.text("ProtocolScheme", faults)
-        && let Err(fault) = scheme(text.trim())
-    {
-        faults.add(fault.at(section.path_of("ProtocolScheme")));
+    if let Some(text) = section.text("ProtocolScheme", faults) {
+        let protocol = protocol(text.trim()).map_err(|fault| fault.at(section.path_of("ProtocolScheme")));
+        api.protocol = faults.take(protocol).unwrap_or(api.protocol);
     }
     read_token_options(&section.section("AcquireTokenOptions"), api);
 }
@@ -128,16 +130,21 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("UserFlow", "give the API the acquirer of an application with that flow as SignUpSignInPolicyId"),
 ];
 
-fn scheme(text: &str) -> Result<(), Misconfigured> {
-    if text.eq_ignore_ascii_case("Bearer") {
-        return Ok(());
+fn protocol(text: &str) -> Result<Protocol, Misconfigured> {
+    let known = PROTOCOLS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    if let Some((_, protocol)) = known {
+        return Ok(*protocol);
     }
-    Err(match ["MTLS_POP", "MTLS", "PoP"].iter().find(|known| known.eq_ignore_ascii_case(text)) {
-        Some(known) => Misconfigured::new(format!("the scheme {known} is not supported yet"))
-            .hint("only Bearer is; remove ProtocolScheme if the API takes that"),
-        None => Misconfigured::new("unknown scheme").hint("one of Bearer"),
+    Err(if text.eq_ignore_ascii_case("PoP") {
+        Misconfigured::new("requests are not signed here")
+            .hint("MTLS_POP binds tokens to the connection; with PopPublicKey the caller signs itself")
+    } else {
+        Misconfigured::new("unknown scheme").hint("one of Bearer, MTLS_POP, MTLS")
     })
 }
+
+const PROTOCOLS: [(&str, Protocol); 3] =
+    [("Bearer", Protocol::Token), ("MTLS_POP", Protocol::BoundToken), ("MTLS", Protocol::Certificate)];
 
 const METHODS: &[Method] =
     &[Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
@@ -148,9 +155,11 @@ mod tests {
 
     #[test]
     fn schemes() {
-        assert!(scheme("bearer").is_ok());
-        for (text, told) in [("mtls_pop", "MTLS_POP is not supported yet"), ("Saml", "unknown scheme")] {
-            assert!(scheme(text).unwrap_err().to_string().contains(told), "{text}");
+        assert_eq!(protocol("bearer").unwrap(), Protocol::Token);
+        assert_eq!(protocol("mtls_pop").unwrap(), Protocol::BoundToken);
+        assert_eq!(protocol("Mtls").unwrap(), Protocol::Certificate);
+        for (text, told) in [("pop", "requests are not signed here"), ("Saml", "unknown scheme")] {
+            assert!(protocol(text).unwrap_err().to_string().contains(told), "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one place of this crate that builds an HTTP client.
 
 use entra_abstractions::{HttpSettings, Misconfigured};
+use entra_mtls_pop::BoundClients;
 use reqwest::{Certificate, Client, redirect};
 use url::Url;
 
@@ -13,7 +14,7 @@ pub(crate) fn client(settings: &HttpSettings, base: &Url) -> Result<Client, Misc
         .connect_timeout(settings.connecting_for())
         .timeout(settings.waiting_for())
         .redirect(within_origin())
-        .user_agent(concat!("entra-rs/", env!("CARGO_PKG_VERSION")));
+        .user_agent(USER_AGENT);
     if settings.goes_directly(base) {
         builder = builder.no_proxy();
     }
@@ -35,6 +36,13 @@ pub(crate) fn client(settings: &HttpSettings, base: &Url) -> Result<Client, Misc
             .with_source(error.without_url())
     })
 }
+
+/// The same, over connections with the certificate to which a token is bound.
+pub(crate) fn bound(settings: &HttpSettings) -> BoundClients {
+    BoundClients::new(settings, |builder| builder.redirect(within_origin()).user_agent(USER_AGENT))
+}
+
+const USER_AGENT: &str = concat!("entra-rs/", env!("CARGO_PKG_VERSION"));
 
 fn within_origin() -> redirect::Policy {
     redirect::Policy::custom(|attempt| {

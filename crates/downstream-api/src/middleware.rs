@@ -5,13 +5,16 @@ mod authorization_options;
 
 use std::{error::Error, fmt, sync::Arc};
 
+use ::http::{Extensions, StatusCode, header};
 use async_trait::async_trait;
-use entra_abstractions::{AccessToken, AcquireToken, Misconfigured, TokenError, TokenRequest, is_safe};
-use http::{Extensions, StatusCode, header};
+use entra_abstractions::{
+    AccessToken, AcquireToken, HttpSettings, Misconfigured, TokenError, TokenRequest, is_safe,
+};
+use entra_mtls_pop::BoundClients;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error as ClientError, Middleware, Next};
 
-use crate::{app_scopes, consent};
+use crate::{app_scopes, consent, execute::over_https, http};
 
 pub use authorization_options::AuthorizationOptions;
 
@@ -49,13 +52,39 @@ pub use authorization_options::AuthorizationOptions;
 pub struct AuthorizationMiddleware {
     tokens: Arc<dyn AcquireToken>,
     defaults: AuthorizationOptions,
+    bound: Arc<BoundClients>,
 }
 
 impl AuthorizationMiddleware {
     /// A middleware that asks for these tokens, unless a request's own [`AuthorizationOptions`] say
     /// otherwise.
     pub fn new(tokens: impl AcquireToken + 'static, defaults: AuthorizationOptions) -> Self {
-        Self { tokens: Arc::new(tokens), defaults }
+        let bound = Arc::new(http::bound(&HttpSettings::default()));
+        Self { tokens: Arc::new(tokens), defaults, bound }
+    }
+
+    /// How APIs are reached that take [bound tokens](AuthorizationOptions::bound).
+    #[must_use]
+    pub fn http(self, settings: &HttpSettings) -> Self {
+        Self { bound: Arc::new(http::bound(settings)), ..self }
+    }
+
+    /// Sends a request that has its token. What is bound takes a connection with its certificate, which
+    /// the client behind this middleware has not: it is sent from here, and middleware that would come
+    /// after does not see it.
+    async fn send(
+        &self,
+        request: Request,
+        token: &AccessToken,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response, ClientError> {
+        let Some(binding) = token.binding() else { return next.run(request, extensions).await };
+        if request.url().scheme() != "https" {
+            return Err(unauthorized(over_https().into()));
+        }
+        let client = self.bound.of(binding, request.url()).map_err(|fault| unauthorized(fault.into()))?;
+        Ok(client.execute(request).await?)
     }
 
     fn token_request(&self, request: &Request, extensions: &Extensions) -> Result<TokenRequest, TokenError> {
@@ -90,7 +119,7 @@ impl Middleware for AuthorizationMiddleware {
         let token = self.token(&token_request).await?;
         request.headers_mut().insert(header::AUTHORIZATION, token.authorization_header());
         let again = request.try_clone();
-        let response = next.clone().run(request, extensions).await?;
+        let response = self.send(request, &token, extensions, next.clone()).await?;
         let challenge = match response.status() {
             StatusCode::UNAUTHORIZED => consent::claims(response.headers()),
             _ => None,
@@ -104,7 +133,7 @@ impl Middleware for AuthorizationMiddleware {
         token_request.replaces = Some(token.to_hash());
         let token = self.token(&token_request).await?;
         again.headers_mut().insert(header::AUTHORIZATION, token.authorization_header());
-        next.run(again, extensions).await
+        self.send(again, &token, extensions, next).await
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::directory::{App, Directory};
 use crate::exchange::{Exchange, Reply};
 use crate::jwt::Jws;
+use crate::mtls::ClientCertificate;
 use crate::realm::{Realm, SKEW, is_in_time};
 
 /// The caller of an API, as its token says.
@@ -55,17 +56,25 @@ pub(crate) fn check(
     resource: Option<&App>,
 ) -> Result<Caller, Denied> {
     let header = exchange.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header
+    let (scheme, token) = header
         .and_then(|header| header.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
+        .filter(|(scheme, _)| ["bearer", "mtls_pop"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
         .ok_or(unauthorized("Access token is empty."))?;
+    let token = token.trim();
     let jws = Jws::parse(token).ok_or(unauthorized("IDX14100: JWT is not well formed."))?;
     if !realm.signed(&jws) {
         return Err(unauthorized("Access token validation failure. Invalid signature."));
     }
     if !is_in_time(&jws, exchange.now, SKEW) {
         return Err(unauthorized("Lifetime validation failed, the token is expired."));
+    }
+    // What names a certificate goes with that certificate, whatever the scheme in front of it says.
+    let confirmed =
+        jws.claims.pointer("/cnf/x5t#S256").map(|thumbprint| thumbprint.as_str().unwrap_or_default());
+    let shown = exchange.client_certificate.as_ref().map(ClientCertificate::thumbprint);
+    let is_bound = scheme.eq_ignore_ascii_case("mtls_pop");
+    if is_bound != confirmed.is_some() || (is_bound && confirmed != shown.as_deref()) {
+        return Err(unauthorized("The token is not bound to the certificate of this connection."));
     }
     let audience = jws.text("aud").unwrap_or_default().trim_end_matches('/');
     let is_for = |app: &App| {

@@ -9,6 +9,7 @@ pub(crate) use federated::is_exchange;
 use crate::directory::{App, Directory, Tenant};
 use crate::exchange::Exchange;
 use crate::jwt::Jws;
+use crate::mtls::ClientCertificate;
 use crate::realm::{Realm, SKEW, is_in_time};
 use crate::refusal::{Reason, Refusal};
 
@@ -35,6 +36,18 @@ pub(crate) fn check(
         return Err(Reason::AssertionReplayed.because("The client assertion has been used before."));
     }
     Ok(())
+}
+
+/// An assertion that is bound names the certificate of the connection over which it is shown.
+pub(crate) fn check_binding(assertion: &str, shown: &ClientCertificate) -> Result<(), Refusal> {
+    let jws = Jws::parse(assertion);
+    let confirmed = jws.as_ref().and_then(|jws| jws.claims.pointer("/cnf/x5t#S256")?.as_str());
+    if confirmed == Some(&*shown.thumbprint()) {
+        return Ok(());
+    }
+    Err(Reason::BoundToAnother.because(
+        "The certificate thumbprint in the 'cnf' claim does not match the certificate of the TLS connection.",
+    ))
 }
 
 fn in_time(jws: &Jws<'_>, exchange: &Exchange) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::mtls::ClientCertificate;
 use crate::origin::Origin;
 use crate::refusal::Refusal;
 use crate::route::Route;
@@ -29,6 +30,8 @@ pub(crate) struct Exchange {
     pub(crate) trace_id: String,
     /// A fault wants a `jti` that came before to be refused.
     pub(crate) refuse_replays: bool,
+    /// What the client showed when the connection was made.
+    pub(crate) client_certificate: Option<ClientCertificate>,
 }
 
 impl Exchange {
@@ -58,6 +61,7 @@ impl Exchange {
             correlation_id,
             trace_id: Uuid::new_v4().to_string(),
             refuse_replays: false,
+            client_certificate: None,
         }
     }
 }

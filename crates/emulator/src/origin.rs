@@ -50,6 +50,12 @@ impl Origin {
         &self.asked
     }
 
+    /// Whether certificates are taken at the address that was asked: at Entra, not where one signs in.
+    pub(crate) fn takes_certificates(&self) -> bool {
+        let host = self.asked.split_once("://").map_or("", |(_, host)| host);
+        !host.starts_with("login.") && !host.contains(".login.")
+    }
+
     /// The user flow through which whoever asks here comes.
     pub(crate) fn user_flow(&self) -> Option<&UserFlow> {
         self.user_flow.as_ref()
@@ -88,7 +94,18 @@ pub(crate) fn issuer_v1(tenant_id: &str) -> String {
 /// They reach the emulator where a test machine resolves them to loopback.
 fn canonical(host: &str) -> &str {
     let regional = host.ends_with(".login.microsoft.com") || host.ends_with(".login.microsoftonline.com");
-    if regional || PUBLIC_CLOUD.contains(&host) { "login.microsoftonline.com" } else { host }
+    // Each cloud takes client certificates at a host of its own, in its regions, too.
+    let mtls = host.find("mtlsauth.").and_then(|at| host.get(at + "mtlsauth.".len()..));
+    match mtls {
+        Some("microsoft.com") => "login.microsoftonline.com",
+        Some("microsoftonline.us") => "login.microsoftonline.us",
+        Some("partner.microsoftonline.cn") => "login.partner.microsoftonline.cn",
+        Some("sovcloud-identity.fr") => "login.sovcloud-identity.fr",
+        Some("sovcloud-identity.de") => "login.sovcloud-identity.de",
+        Some("sovcloud-identity.sg") => "login.sovcloud-identity.sg",
+        _ if regional || PUBLIC_CLOUD.contains(&host) => "login.microsoftonline.com",
+        _ => host,
+    }
 }
 
 /// Tenants of External ID are hosts below this one.

@@ -30,6 +30,8 @@ pub(crate) enum Reason {
     AssertionAudience,
     AssertionReplayed,
     CertificateTime,
+    CertificateUnknown,
+    BoundToAnother,
     SubjectNotTrusted,
     FederatedIssuer,
     FederatedAudience,
@@ -83,9 +85,12 @@ impl Reason {
             Self::ExpiredSecret => (7_000_222, 401, "invalid_client"),
             Self::MalformedAssertion => (50027, 400, "invalid_request"),
             Self::AssertionOfAnotherApp => (700_021, 401, "invalid_client"),
-            Self::AssertionSignature | Self::AssertionReplayed => (700_027, 401, "invalid_client"),
+            Self::AssertionSignature | Self::AssertionReplayed | Self::CertificateUnknown => {
+                (700_027, 401, "invalid_client")
+            }
             Self::AssertionTime => (700_024, 401, "invalid_client"),
             Self::AssertionAudience => (700_023, 401, "invalid_client"),
+            Self::BoundToAnother => (500_181, 401, "invalid_client"),
             Self::CertificateTime => (1_000_502, 401, "invalid_client"),
             Self::SubjectNotTrusted => (700_030, 401, "invalid_client"),
             Self::FederatedIssuer => (700_211, 401, "invalid_client"),

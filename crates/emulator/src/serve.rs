@@ -16,6 +16,7 @@ use hyper::body::{Frame, Incoming};
 use crate::clock::http_date;
 use crate::exchange::{Exchange, Reply};
 use crate::faults::{Ending, Kind, after, instead};
+use crate::mtls::ClientCertificate;
 use crate::origin::Origin;
 use crate::realm::Realm;
 use crate::route::Route;
@@ -40,6 +41,7 @@ pub(crate) async fn serve(
     realm: Arc<Realm>,
     scheme: &'static str,
     own_host: Arc<str>,
+    shown: Option<ClientCertificate>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Severed> {
     let (parts, body) = request.into_parts();
@@ -49,6 +51,7 @@ pub(crate) async fn serve(
         return Ok(whole(reply, &http_date(realm.clock.now())));
     };
     let mut exchange = Exchange::new(&parts, body.to_bytes(), origin, realm.clock.now());
+    exchange.client_certificate = shown;
     let directory = realm.directory();
     let mut entry = Entry::of(&exchange, &directory);
     let fault = realm.faults.next(&entry);

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use crate::mtls::ClientCertificate;
 use crate::realm::Realm;
 use crate::serve::serve;
 
@@ -102,21 +103,23 @@ async fn connection(stream: TcpStream, house: House) {
         // A client that distrusts the test authority ends the handshake: nothing to do about it here.
         Some(tls) => {
             if let Ok(encrypted) = tls.accept(wire).await {
-                speak(encrypted, house, severed).await;
+                let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let shown = shown.map(|der| ClientCertificate::new(der));
+                speak(encrypted, house, severed, shown).await;
             }
         }
-        None => speak(wire, house, severed).await,
+        None => speak(wire, house, severed, None).await,
     }
 }
 
-async fn speak<S>(stream: S, house: House, severed: Arc<AtomicBool>)
+async fn speak<S>(stream: S, house: House, severed: Arc<AtomicBool>, shown: Option<ClientCertificate>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let (house, severed) = (house.clone(), Arc::clone(&severed));
+        let (house, severed, shown) = (house.clone(), Arc::clone(&severed), shown.clone());
         async move {
-            let answer = serve(house.realm, house.scheme, house.host, request).await;
+            let answer = serve(house.realm, house.scheme, house.host, shown, request).await;
             if answer.is_err() {
                 severed.store(true, Ordering::Release);
             }

@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 
 use crate::managed_identity::hex;
+use crate::mtls::any_client_certificate;
 
 /// The test authority's certificate, and the server side of TLS.
 pub(crate) struct Tls {
@@ -43,9 +44,9 @@ impl Tls {
         let certificate = server.signed_by(&key, &Issuer::from_params(&authority, &ca_key))?;
 
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(any_client_certificate(provider))
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::try_from(key.serialize_der())?,
@@ -58,7 +59,7 @@ impl Tls {
 }
 
 /// Names beside this machine's are for tests that resolve them to loopback, so that a client needs no setting at all.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 33] = [
     "localhost",
     "*.localhost",
     "127.0.0.1",
@@ -83,4 +84,13 @@ const NAMES: [&str; 24] = [
     "login.microsoftonline.us",
     "login.partner.microsoftonline.cn",
     "graph.microsoft.com",
+    "mtlsauth.microsoft.com",
+    "*.mtlsauth.microsoft.com",
+    "mtlsauth.microsoftonline.us",
+    "*.mtlsauth.microsoftonline.us",
+    "mtlsauth.partner.microsoftonline.cn",
+    "*.mtlsauth.partner.microsoftonline.cn",
+    "mtlsauth.sovcloud-identity.fr",
+    "mtlsauth.sovcloud-identity.de",
+    "mtlsauth.sovcloud-identity.sg",
 ];

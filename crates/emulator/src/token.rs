@@ -8,6 +8,7 @@ use crate::directory::{App, Directory, Tenant};
 use crate::exchange::{Exchange, Reply};
 use crate::grant;
 use crate::issue::Proof;
+use crate::mtls::ClientCertificate;
 use crate::realm::Realm;
 use crate::refusal::{Reason, Refusal};
 use crate::traffic::Grant;
@@ -57,8 +58,15 @@ fn granted(
     }
     let client = find_client(directory, tenant, needed(exchange, "client_id")?)?;
     let proof = client_authentication::check(realm, directory, exchange, tenant, client)?;
-    // Tokens bound to a key (mtls_pop, pop) are not made here.
-    if exchange.form.get("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+    // Tokens bound to a key of the caller's (pop) are not made here.
+    let kind = exchange.form.get("token_type").unwrap_or("bearer");
+    let is_bound = kind.eq_ignore_ascii_case("mtls_pop") && grant == Grant::ClientCredentials;
+    if is_bound && (exchange.client_certificate.is_none() || !exchange.origin.takes_certificates()) {
+        return Err(Reason::UnsupportedTokenType.because(
+            "A certificate-bound token was requested, and no certificate was presented in the TLS handshake.",
+        ));
+    }
+    if !is_bound && !kind.eq_ignore_ascii_case("bearer") {
         return Err(Reason::UnsupportedTokenType
             .because("The feature for this token type is not enabled for the application."));
     }
@@ -80,6 +88,12 @@ impl<'a> Asking<'a> {
                 "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.",
             )
         })
+    }
+
+    /// The certificate to which the token is to be bound.
+    pub(crate) fn bound_to(&self) -> Option<&'a ClientCertificate> {
+        let is_bound = self.field("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("mtls_pop"));
+        self.exchange.client_certificate.as_ref().filter(|_| is_bound)
     }
 
     pub(crate) fn needed(&self, field: &str) -> Result<&'a str, Refusal> {

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use crate::directory::{App, Directory};
 use crate::exchange::{Exchange, Reply};
 use crate::guarded::Guarded;
+use crate::mtls::ClientCertificate;
 use crate::route::{Endpoint, Route};
 
 pub use grant::Grant;
@@ -78,6 +79,8 @@ pub struct Entry {
     pub status: Option<u16>,
     /// The AADSTS number of a refusal.
     pub aadsts: Option<u32>,
+    /// The SHA-256 of the certificate that the client showed when it connected, as `x5t#S256`.
+    pub client_certificate: Option<String>,
     /// The scripted fault that was played.
     pub fault: Option<&'static str>,
 }
@@ -186,6 +189,7 @@ impl Entry {
             correlation_id: exchange.correlation_id.clone(),
             status: None,
             aadsts: None,
+            client_certificate: exchange.client_certificate.as_ref().map(ClientCertificate::thumbprint),
             fault: None,
         }
     }

@@ -1,12 +1,13 @@
 //! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
 
+mod binder;
 mod rooms;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AccessToken, AcquireToken, Acquiring, AgentId, Exchange, Misconfigured, ProvideAssertion, Secret,
-    SessionKey, TokenError, TokenRequest, Unavailable,
+    AccessToken, AcquireToken, Acquiring, AgentId, BindTokens, Exchange, Misconfigured, ProvideAssertion,
+    Secret, SessionKey, TokenError, TokenRequest, Unavailable,
 };
 use tokio::{runtime::Handle, time::timeout};
 use tracing::Instrument;
@@ -406,6 +407,10 @@ fn or_if_still_valid(token: AccessToken, error: TokenError) -> Result<AccessToke
 impl AcquireToken for TokenAcquirer {
     fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
         self.acquire_detached(request)
+    }
+
+    fn binder(&self) -> Option<&dyn BindTokens> {
+        Some(self)
     }
 }
 

@@ -274,7 +274,7 @@ impl TokenAcquirerBuilder {
                 delay,
                 self.arc_keys,
             ),
-            wire: Wire::new(client, Arc::clone(&self.clock), delay),
+            wire: Wire::new(client, http::bound(&self.http), Arc::clone(&self.clock), delay),
             endpoints: Endpoints::new(
                 authority,
                 self.discovers_instances,

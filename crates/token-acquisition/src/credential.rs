@@ -137,6 +137,23 @@ impl CredentialChain {
         self.0.chosen.store(0, Ordering::Relaxed);
     }
 
+    /// Why no token that is asked for by these credentials could be bound; nothing where one might.
+    pub(crate) fn check_bound(&self) -> Result<(), Misconfigured> {
+        let checked: Vec<_> = self.0.links.iter().map(Link::check_bound).collect();
+        if checked.iter().any(Result::is_ok) {
+            return Ok(());
+        }
+        Err(match none_usable(checked.into_iter().filter_map(Result::err).map(TokenError::from)) {
+            TokenError::Misconfigured(fault) => fault,
+            other => Misconfigured::new("no credential can be bound").with_source(other),
+        })
+    }
+
+    /// Whether one of them is shown over connections with its certificate, whatever is asked for.
+    pub(crate) fn uses_binding(&self) -> bool {
+        self.0.links.iter().any(|link| link.uses_binding)
+    }
+
     fn link(&self, index: usize) -> Option<&Link> {
         self.0.links.get(index)
     }

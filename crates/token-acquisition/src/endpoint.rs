@@ -15,9 +15,12 @@ use entra_abstractions::{
 };
 use url::Url;
 
-use crate::{application::Application, region::Region};
+use crate::{
+    application::Application,
+    region::{self, Region},
+};
 use instance::{InstanceDiscovery, Owner};
-use provider::Provider;
+use provider::{Named, Provider};
 
 /// The endpoints of an application's authority, as far as they are known.
 #[derive(Debug)]
@@ -34,7 +37,23 @@ pub(crate) struct Wanted<'a> {
     pub(crate) tenant: &'a TenantId,
     /// Whether it is the application's own token: only those are issued in regions.
     pub(crate) for_app: bool,
+    /// Whether the request may be made with a client certificate.
+    pub(crate) over_mtls: bool,
     pub(crate) correlation_id: CorrelationId,
+}
+
+/// Where a token is asked for.
+#[derive(Debug)]
+pub(crate) struct TokenEndpoints {
+    pub(crate) plain: Url,
+    /// Where the connection has a client certificate; or why there is no such endpoint.
+    pub(crate) mtls: Result<Url, Misconfigured>,
+}
+
+impl From<Named> for TokenEndpoints {
+    fn from(named: Named) -> Self {
+        Self { plain: named.token, mtls: Ok(named.mtls) }
+    }
 }
 
 impl Endpoints {
@@ -56,7 +75,7 @@ impl Endpoints {
         }
     }
 
-    /// The token endpoint for this request.
+    /// The token endpoints for this request.
     ///
     /// # Errors
     /// Where the provider's metadata cannot be had, or the host is nobody's.
@@ -65,23 +84,23 @@ impl Endpoints {
         application: &Application,
         wanted: Wanted<'_>,
         client: &reqwest::Client,
-    ) -> Result<Url, TokenError> {
+    ) -> Result<TokenEndpoints, TokenError> {
         let authority = application.authority();
         let Some(global) = authority.token_endpoint(wanted.tenant) else {
-            return self.discovered(authority, wanted, client).await;
+            return Ok(self.discovered(authority, wanted, client).await?.into());
         };
         if let Some(instance) = &self.instance
             && instance.owner(authority, wanted, client).await == Owner::Another
         {
             let discovered = self.discovered(authority, wanted, client).await;
-            return discovered.map_err(|error| nobodys(application, error));
+            return Ok(discovered.map_err(|error| nobodys(application, error))?.into());
         }
-        if wanted.for_app
-            && let Some(regional) = self.region.of(authority, &global).await
-        {
-            return Ok(regional);
-        }
-        Ok(global)
+        // Users' tokens are issued in regions only where a certificate is shown.
+        let name = if wanted.for_app || wanted.over_mtls { self.region.name().await } else { None };
+        let mtls = region::mtls(authority, &global, name.as_deref());
+        let name = name.filter(|_| wanted.for_app);
+        let regional = name.and_then(|name| region::regional(authority, &global, &name));
+        Ok(TokenEndpoints { plain: regional.unwrap_or(global), mtls })
     }
 
     /// The host of that endpoint, as far as it is known without asking: else the authority's own.
@@ -101,8 +120,8 @@ impl Endpoints {
         authority: &Authority,
         wanted: Wanted<'_>,
         client: &reqwest::Client,
-    ) -> Result<Url, TokenError> {
-        self.provider.token_endpoint(&authority.metadata_endpoint(wanted.tenant), client).await
+    ) -> Result<Named, TokenError> {
+        self.provider.token_endpoints(&authority.metadata_endpoint(wanted.tenant), client).await
     }
 }
 

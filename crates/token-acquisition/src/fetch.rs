@@ -14,6 +14,7 @@ use crate::{
     acquirer::TokenAcquirer,
     cache::{Age, AnsweredBy, Cache, Cached, Key, Owner},
     credential::{Attempts, Proof},
+    endpoint::TokenEndpoints,
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
@@ -264,9 +265,13 @@ async fn post(
     routing_hint: Option<String>,
 ) -> Result<Granted, TokenError> {
     let identity = engine.identity();
-    let mut url = engine.token_endpoint(plan).await?;
+    let TokenEndpoints { plain: mut url, mtls } = engine.token_endpoints(plan).await?;
+    let is_bound = plan.scheme == Scheme::MtlsPop;
+    let mut mtls = if is_bound { Some(mtls?) } else { mtls.ok() };
     // The assertion's audience is the endpoint itself, whatever is asked along in the query.
     let mut context = AssertionContext::new(identity.client.clone(), url.as_str(), plan.correlation_id);
+    context.mtls_endpoint = mtls.as_ref().map(|url| url.as_str().into());
+    context.is_bound = is_bound;
     context.tenant = Some(plan.tenant.clone());
     context.client_claims.clone_from(&plan.client_claims);
     context.force_refresh = false;
@@ -287,21 +292,28 @@ async fn post(
     let replaced = |name: &str| {
         plan.parameters.iter().any(|own| own.place() == Place::Query && own.name().eq_ignore_ascii_case(name))
     };
+    let mut append = |name: &str, value: &str| {
+        for url in [Some(&mut url), mtls.as_mut()].into_iter().flatten() {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    };
     for (name, value) in configured.iter().filter(|(name, _)| !replaced(name)) {
-        url.query_pairs_mut().append_pair(name, value);
+        append(name, value);
     }
     for parameter in &plan.parameters {
         match parameter.place() {
-            Place::Query => {
-                url.query_pairs_mut().append_pair(parameter.name(), parameter.value());
-            }
+            Place::Query => append(parameter.name(), parameter.value()),
             Place::Body => form.set(parameter.name().to_owned(), parameter.value()),
             Place::Header => {}
         }
     }
-    if let Scheme::Pop(key) = &plan.scheme {
-        form.set("token_type", plan.scheme.token_type());
-        form.set("req_cnf", key.confirmation());
+    match &plan.scheme {
+        Scheme::Bearer => {}
+        Scheme::Pop(key) => {
+            form.set("token_type", plan.scheme.token_type());
+            form.set("req_cnf", key.confirmation());
+        }
+        Scheme::MtlsPop => form.set("token_type", plan.scheme.token_type()),
     }
     // A code, a refresh token, claims, a secret: whatever is sent is part of it.
     let fingerprint = fingerprint(&form, &proof);
@@ -309,9 +321,10 @@ async fn post(
         telemetry::paused(&plan.key.as_ref(), left);
         return Err(error);
     }
+    let at = |proof: &Proof| mtls.as_ref().filter(|_| proof.binding().is_some()).unwrap_or(&url).clone();
     let mut post = Post {
         grant,
-        url,
+        url: at(&proof),
         form,
         proof,
         client: &identity.client,
@@ -323,8 +336,8 @@ async fn post(
         correlation_id: plan.correlation_id,
         routing_hint,
     };
-    let host = post.url.host_str().unwrap_or_default().to_owned();
     loop {
+        let host = post.url.host_str().unwrap_or_default().to_owned();
         let prove_again = async || attempts.first().await.ok();
         let error =
             match telemetry::timed(engine.metrics(), grant, &host, engine.wire().post(&post, prove_again))
@@ -337,6 +350,7 @@ async fn post(
             engine.cache().refused(&plan.key, fingerprint, &error);
             return Err(error);
         };
+        post.url = at(&proof);
         post.proof = proof;
     }
 }
@@ -377,7 +391,8 @@ pub(crate) fn keep_token(
         .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
         .with_account(granted.account)
         .with_id_token(granted.id_token)
-        .with_correlation_id(plan.correlation_id);
+        .with_correlation_id(plan.correlation_id)
+        .with_binding(granted.binding);
     let skew: Duration = engine.wire().skew();
     let record = TokenRecord {
         token: token.clone(),

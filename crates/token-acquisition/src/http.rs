@@ -1,6 +1,7 @@
 //! The one place of this crate that builds an HTTP client, and reads a body with a bound.
 
 use entra_abstractions::{Authority, HttpSettings, Misconfigured};
+use entra_mtls_pop::BoundClients;
 use http::HeaderValue;
 use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
 use rustls::ClientConfig;
@@ -10,6 +11,11 @@ use url::{Host, Url};
 pub(crate) fn build(settings: &HttpSettings, authority: &Authority) -> Result<Client, Misconfigured> {
     let builder = begin(settings)?;
     built(if settings.goes_directly(authority.instance()) { builder.no_proxy() } else { builder })
+}
+
+/// Clients for token endpoints that take certificates.
+pub(crate) fn bound(settings: &HttpSettings) -> BoundClients {
+    BoundClients::new(settings, |builder| builder.redirect(redirect::Policy::none()).user_agent(USER_AGENT))
 }
 
 /// A client for what is on this host or beside it: no proxy could reach that, or should see it.
@@ -40,6 +46,8 @@ pub(crate) fn reached(settings: &HttpSettings, url: &Url) -> (Url, Option<Header
     (url, HeaderValue::from_str(&named).ok().filter(|_| moved))
 }
 
+const USER_AGENT: &str = concat!("entra-rs/", env!("CARGO_PKG_VERSION"));
+
 /// Whatever a client is for, it follows no redirect (a form with a secret goes nowhere else), and
 /// gives up in time.
 #[expect(clippy::disallowed_methods, reason = "this is the crate's one door to HTTP clients")]
@@ -48,7 +56,7 @@ fn begin(settings: &HttpSettings) -> Result<ClientBuilder, Misconfigured> {
         .redirect(redirect::Policy::none())
         .connect_timeout(settings.connecting_for())
         .timeout(settings.waiting_for())
-        .user_agent(concat!("entra-rs/", env!("CARGO_PKG_VERSION")));
+        .user_agent(USER_AGENT);
     for (host, address) in settings.resolved() {
         builder = builder.resolve(host, *address);
     }

@@ -148,6 +148,10 @@ impl Plan {
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;
         }
+        if request.scheme == Scheme::MtlsPop && !matches!(grant, Grant::ClientCredentials) {
+            return Err(Misconfigured::new("only an application's own token can be bound to a certificate")
+                .hint("ask as the application or as an agent (RequestAppToken), or without ProtocolScheme"));
+        }
         parameters::check(&request.parameters)?;
         if matches!(grant, Grant::ManagedIdentity(_)) {
             managed_identity::check(request)?;

@@ -7,7 +7,7 @@ mod detect;
 use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Authority, AuthorityKind, Clock, Environment, HttpSettings, Misconfigured, is_this_machine,
+    Authority, AuthorityKind, Clock, Cloud, Environment, HttpSettings, Misconfigured, is_this_machine,
 };
 use url::Url;
 
@@ -69,12 +69,12 @@ impl Region {
         }
     }
 
-    /// The regional form of an endpoint; nothing where there is none.
-    pub(crate) async fn of(&self, authority: &Authority, endpoint: &Url) -> Option<Url> {
+    /// The region, where there is one and it can be found.
+    pub(crate) async fn name(&self) -> Option<Arc<str>> {
         match self {
             Self::Global => None,
-            Self::Named(region) => regional(authority, endpoint, region),
-            Self::Detected(detector) => regional(authority, endpoint, &detector.region().await?),
+            Self::Named(region) => Some(Arc::from(&**region)),
+            Self::Detected(detector) => detector.region().await,
         }
     }
 
@@ -93,7 +93,51 @@ pub(crate) fn is_region(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn regional(authority: &Authority, endpoint: &Url, region: &str) -> Option<Url> {
+/// The form of an endpoint that takes client certificates, of this region where one is said.
+/// <https://learn.microsoft.com/entra/msal/dotnet/advanced/mtls-pop>
+///
+/// # Errors
+/// Where the authority has none.
+pub(crate) fn mtls(
+    authority: &Authority,
+    endpoint: &Url,
+    region: Option<&str>,
+) -> Result<Url, Misconfigured> {
+    let none = |what: String| {
+        Misconfigured::new(what)
+            .hint("bound tokens are issued by Entra's own login hosts; name one as Instance")
+    };
+    let mut endpoint = endpoint.clone();
+    match authority.kind() {
+        // The same endpoint takes certificates.
+        AuthorityKind::Dsts => return Ok(endpoint),
+        AuthorityKind::Aad if is_this_machine(&endpoint) => return Ok(endpoint),
+        AuthorityKind::Aad => {}
+        kind => return Err(none(format!("{kind} issues no tokens that are bound to certificates"))),
+    }
+    let host = authority.host();
+    let taking = match authority.cloud() {
+        // Older names have no such host beside them.
+        Some(Cloud::China | Cloud::UsGovernment) if !is_current(host) => None,
+        Some(cloud) if host.starts_with("login.") => Some(cloud.mtls_host().to_owned()),
+        Some(_) => None,
+        None => host.strip_prefix("login.").map(|rest| format!("mtlsauth.{rest}")),
+    };
+    let Some(taking) = taking else {
+        return Err(none(format!("there is no endpoint for client certificates beside {host}")));
+    };
+    let host = region.map_or(taking.clone(), |region| format!("{region}.{taking}"));
+    let set = endpoint.set_host(Some(&host));
+    set.map_err(|error| none(format!("{host} is no host")).with_source(error))?;
+    Ok(endpoint)
+}
+
+fn is_current(host: &str) -> bool {
+    Cloud::ALL.iter().any(|cloud| cloud.login_host().eq_ignore_ascii_case(host))
+}
+
+/// The regional form of an endpoint; nothing where there is none.
+pub(crate) fn regional(authority: &Authority, endpoint: &Url, region: &str) -> Option<Url> {
     if is_this_machine(endpoint) {
         return None;
     }

@@ -25,7 +25,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{Clock, Kept, SharedStore, StoreError, StoreKey, StoredEntry};
+use entra_abstractions::{Clock, Kept, Scheme, SharedStore, StoreError, StoreKey, StoredEntry};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -223,8 +223,12 @@ fn of_digest(digest: &KeyDigest) -> StoreKey {
     StoreKey::from_bytes(*digest.as_bytes())
 }
 
-/// Whether a token may leave the process. A new kind of owner does not compile before that is decided.
+/// Whether a token may leave the process, for the instances that share the store. A new kind of owner does not compile before that is decided.
 pub(crate) fn is_shared(key: &KeyRef<'_>) -> bool {
+    if *key.scheme == Scheme::MtlsPop {
+        // It serves with the certificate alone to which it is bound, and that one's key stays here.
+        return false;
+    }
     match key.owner {
         // Where there is no application, the host is whose token it is.
         OwnerRef::App => key.identity.host.is_none(),

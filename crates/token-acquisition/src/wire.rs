@@ -22,6 +22,7 @@ use entra_abstractions::{
     ClientId, Clock, ClockSkew, CorrelationId, Exchange, Parameter, Place, Scheme, Scopes, TokenError,
     Unavailable,
 };
+use entra_mtls_pop::BoundClients;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use url::Url;
@@ -37,6 +38,7 @@ pub(crate) use retry::{RetryDelay, retry_after};
 #[derive(Debug)]
 pub(crate) struct Wire {
     client: reqwest::Client,
+    bound: BoundClients,
     clock: Arc<dyn Clock>,
     delay: RetryDelay,
     /// Seconds between the local clock and Entra's, as the last answer's `Date` told.
@@ -83,8 +85,13 @@ impl Post<'_> {
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 impl Wire {
-    pub(crate) fn new(client: reqwest::Client, clock: Arc<dyn Clock>, delay: RetryDelay) -> Self {
-        Self { client, clock, delay, skew: AtomicU64::new(0) }
+    pub(crate) fn new(
+        client: reqwest::Client,
+        bound: BoundClients,
+        clock: Arc<dyn Clock>,
+        delay: RetryDelay,
+    ) -> Self {
+        Self { client, bound, clock, delay, skew: AtomicU64::new(0) }
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
@@ -130,8 +137,12 @@ impl Wire {
                 .with_correlation_id(post.correlation_id)
         };
         let body = post.form.with(proof.fields()).encode();
-        let request =
-            self.client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
+        let client = match proof.binding().map(|binding| self.bound.of(binding, &post.url)) {
+            None => self.client.clone(),
+            Some(Ok(client)) => client,
+            Some(Err(fault)) => return Attempt::Settled(Err(fault.at(&**proof.credential()).into())),
+        };
+        let request = client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return unreachable(exchange(), error),
@@ -155,6 +166,7 @@ impl Wire {
             retry_after,
             skew,
             content_type: headers.get(header::CONTENT_TYPE),
+            binding: proof.binding(),
             body: &body,
         };
         let result = answer.read(exchange(), post, now);

@@ -11,7 +11,7 @@ use crate::Forbidden;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Denial {
-    /// There is no bearer token: 401 with a bare challenge.
+    /// There is no token: 401 with a bare challenge.
     NoToken,
     /// The token is not one for this API: 401 `invalid_token`.
     InvalidToken(Flaw),
@@ -81,6 +81,14 @@ pub enum Flaw {
     IdToken,
     /// It grants neither a scope nor a role.
     NoPermission,
+    /// It is bound to a certificate, and was shown as a bearer token: as by whoever stole it.
+    BoundAsBearer,
+    /// It is bound to a certificate, and the connection has none.
+    NoCertificate,
+    /// It is bound to another certificate than the connection's.
+    AnotherCertificate,
+    /// It was shown as bound to a certificate, and is not.
+    Unbound,
 }
 
 impl fmt::Display for Flaw {
@@ -101,6 +109,10 @@ impl fmt::Display for Flaw {
             Self::UserFlow => "the user flow (tfp) is missing, or another one than this API's",
             Self::IdToken => "this is an ID token, send an access token of this API",
             Self::NoPermission => "the token has neither scopes (scp) nor roles",
+            Self::BoundAsBearer => "the token is bound to a certificate, show it as mtls_pop",
+            Self::NoCertificate => "the token is bound to a certificate, and the connection has none",
+            Self::AnotherCertificate => "the token is bound to another certificate than the connection's",
+            Self::Unbound => "the token is not bound to a certificate, show it as Bearer",
         })
     }
 }

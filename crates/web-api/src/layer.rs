@@ -7,11 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{AuthenticatedUser, Denial, Flaw, Problem, Require, TokenValidator, telemetry};
+use crate::{
+    AuthenticatedUser, Denial, Flaw, Problem, Require, TokenValidator, certificate, confirmation::Shown,
+    telemetry,
+};
 
 /// The layer that protects routes, for every server whose requests are those of the `http` crate.
 ///
@@ -70,7 +73,7 @@ impl Protect {
         let known = request.extensions().get::<Authentication>();
         let outcome = match known.filter(|known| known.by.is(&self.validator)) {
             Some(known) => known.outcome.clone(),
-            None => self.authenticate(request.headers()).await,
+            None => self.authenticate(request.headers(), request.extensions()).await,
         };
         if !self.is_optional {
             let user = outcome.as_ref().map_err(Clone::clone)?;
@@ -87,9 +90,17 @@ impl Protect {
         Ok(request)
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthenticatedUser, Denial> {
-        let outcome = match bearer(headers) {
-            Ok(token) => self.validator.validate(token).await,
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<AuthenticatedUser, Denial> {
+        let outcome = match token(headers) {
+            Ok((false, token)) => self.validator.validate(token).await,
+            Ok((true, token)) => {
+                let certificate = certificate::shown(self.validator.proxies(), headers, extensions);
+                self.validator.validate_shown(token, Shown::Bound(certificate.as_ref())).await
+            }
             Err(denial) => Err(denial),
         };
         match &outcome {
@@ -108,19 +119,28 @@ pub(crate) struct Authentication {
     pub(crate) outcome: Result<AuthenticatedUser, Denial>,
 }
 
-/// The token of the `Authorization` header, and of no other place.
-fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
+/// The token of the `Authorization` header, and of no other place; before it, whether it is shown as
+/// bound to a certificate.
+fn token(headers: &HeaderMap) -> Result<(bool, &str), Denial> {
     let mut values = headers.get_all(AUTHORIZATION).iter().filter(|value| !value.is_empty());
     let value = values.next().ok_or(Denial::NoToken)?.as_bytes();
-    let (scheme, token) = value.split_at_checked(7).ok_or(Denial::NoToken)?;
-    let token = token.trim_ascii();
-    if !scheme.eq_ignore_ascii_case(b"Bearer ") || token.is_empty() {
+    let after = |scheme: &[u8]| {
+        let (word, token) = value.split_at_checked(scheme.len())?;
+        word.eq_ignore_ascii_case(scheme).then(|| token.trim_ascii())
+    };
+    let (is_bound, token) = match (after(b"Bearer "), after(b"mtls_pop ")) {
+        (Some(token), _) => (false, token),
+        (None, Some(token)) => (true, token),
+        (None, None) => return Err(Denial::NoToken),
+    };
+    if token.is_empty() {
         return Err(Denial::NoToken);
     }
     if values.next().is_some() {
         return Err(Flaw::Malformed("there are several Authorization headers").into());
     }
-    std::str::from_utf8(token).ok().ok_or_else(|| Flaw::Malformed("the token is not ASCII").into())
+    let token = std::str::from_utf8(token).map_err(|_unsaid| Flaw::Malformed("the token is not ASCII"))?;
+    Ok((is_bound, token))
 }
 
 impl<S> Layer<S> for Protect {

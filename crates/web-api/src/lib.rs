@@ -4,7 +4,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
+mod certificate;
 mod config;
+mod confirmation;
 mod denial;
 #[cfg(feature = "axum")]
 mod extract;
@@ -26,6 +28,7 @@ mod token;
 mod user;
 mod validator;
 
+pub use certificate::{CertificateHeader, ClientCertificate, Peer};
 pub use denial::{Denial, Flaw};
 pub use layer::{Protect, Protected};
 pub use problem::Problem;

@@ -13,8 +13,10 @@ use entra_abstractions::{
 };
 
 use crate::{
-    AuthenticatedUser, Denial, Flaw, Protect, Require,
+    AuthenticatedUser, ClientCertificate, Denial, Flaw, Protect, Require,
+    certificate::Proxies,
     config::Config,
+    confirmation::{self, Shown},
     json::Members,
     keyring::Keyring,
     metadata::Metadata,
@@ -56,6 +58,7 @@ struct Inner {
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
     policies: BTreeMap<String, Require>,
+    proxies: Option<Proxies>,
 }
 
 impl TokenValidator {
@@ -89,29 +92,57 @@ impl TokenValidator {
         TokenValidatorBuilder::new(Config::new(authority, client))
     }
 
-    /// Validates a token, without the `Bearer` before it.
+    /// Validates a bearer token, without the `Bearer` before it. One that is bound to a certificate is
+    /// none.
     ///
     /// # Errors
     /// [`Denial::InvalidToken`] says what is wrong with it; [`Denial::Unavailable`] that the keys
     /// to tell could not be fetched.
     pub async fn validate(&self, token: &str) -> Result<AuthenticatedUser, Denial> {
+        self.validate_shown(token, Shown::Bearer).await
+    }
+
+    /// Validates a token that was shown as bound (`mtls_pop`), without that word before it, over a
+    /// connection with this certificate.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate); also when the token is not bound, or to another certificate.
+    #[doc(alias = "MTLS_POP")]
+    pub async fn validate_bound(
+        &self,
+        token: &str,
+        certificate: &ClientCertificate,
+    ) -> Result<AuthenticatedUser, Denial> {
+        self.validate_shown(token, Shown::Bound(Some(certificate))).await
+    }
+
+    pub(crate) async fn validate_shown(
+        &self,
+        token: &str,
+        shown: Shown<'_>,
+    ) -> Result<AuthenticatedUser, Denial> {
         let token = Token::split(token)?;
         let now = self.0.clock.now();
-        let header = match self.check_with_keys_at_hand(&token, now)? {
+        let header = match self.check_with_keys_at_hand(&token, shown, now)? {
             Checked::Good(user) => return Ok(user),
             Checked::NoKey(header) => header,
         };
         self.0.rules.precheck(&Members::read(&token.payload()?).ok_or(NOT_JSON)?, seconds(now))?;
         let metadata = self.0.keyring.with_key(&header.kid, now).await.map_err(Denial::Unavailable)?;
-        self.check(&token, &header, &metadata, now)
+        self.check(&token, shown, &header, &metadata, now)
     }
 
-    /// Validates a token with the keys at hand: nothing is fetched and nobody waits. `None` where
+    /// The proxies whose word on certificates counts.
+    pub(crate) fn proxies(&self) -> Option<&Proxies> {
+        self.0.proxies.as_ref()
+    }
+
+    /// Validates a bearer token with the keys at hand: nothing is fetched and nobody waits. `None` where
     /// that takes a key that is not there.
     pub fn validate_now(&self, token: &str) -> Option<Result<AuthenticatedUser, Denial>> {
         let checked = Token::split(token)
             .map_err(Denial::from)
-            .and_then(|token| self.check_with_keys_at_hand(&token, self.0.clock.now()));
+            .and_then(|token| self.check_with_keys_at_hand(&token, Shown::Bearer, self.0.clock.now()));
         match checked {
             Ok(Checked::Good(user)) => Some(Ok(user)),
             Ok(Checked::NoKey(_)) => None,
@@ -152,25 +183,31 @@ impl TokenValidator {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn check_with_keys_at_hand(&self, token: &Token<'_>, now: SystemTime) -> Result<Checked, Denial> {
+    fn check_with_keys_at_hand(
+        &self,
+        token: &Token<'_>,
+        shown: Shown<'_>,
+        now: SystemTime,
+    ) -> Result<Checked, Denial> {
         let current = self.0.keyring.current();
         let Some(metadata) = current.as_ref() else {
             return Ok(Checked::NoKey(token.read_header()?));
         };
         self.0.keyring.renew_if_old(metadata, now);
         if let Some(header) = metadata.keys.remembered(token.header) {
-            return self.check(token, header, metadata, now).map(Checked::Good);
+            return self.check(token, shown, header, metadata, now).map(Checked::Good);
         }
         let header = token.read_header()?;
         if !metadata.keys.knows(&header.kid) {
             return Ok(Checked::NoKey(header));
         }
-        self.check(token, &header, metadata, now).map(Checked::Good)
+        self.check(token, shown, &header, metadata, now).map(Checked::Good)
     }
 
     fn check(
         &self,
         token: &Token<'_>,
+        shown: Shown<'_>,
         header: &Header,
         metadata: &Metadata,
         now: SystemTime,
@@ -179,6 +216,7 @@ impl TokenValidator {
         let payload = token.payload()?;
         let claims = Members::read(&payload).ok_or(NOT_JSON)?;
         let (tenant, granted) = self.0.rules.check(&claims, key.issuer.as_deref(), metadata, seconds(now))?;
+        confirmation::check(&claims, &payload, shown)?;
         let assertion =
             UserAssertion::new(token.text).ok().ok_or(Flaw::Malformed("the token holds white space"))?;
         let user = AuthenticatedUser::new(assertion, &claims, tenant, granted);

@@ -7,17 +7,18 @@ use crate::repository::{Crate, Repository};
 const LEVELS: &[(&str, u8)] = &[
     ("abstractions", 0),
     ("settings", 1),
+    ("mtls-pop", 1),
     ("cache-sql", 1),
-    ("token-acquisition", 1),
+    ("token-acquisition", 2),
     ("cache-cosmos", 1),
     ("cache-redis", 1),
     ("cache-sqlserver", 1),
-    ("downstream-api", 1),
+    ("downstream-api", 2),
     ("web-api", 1),
     ("azure-credential", 1),
-    ("agent-identities", 2),
-    ("graph", 2),
+    ("graph", 3),
     ("cache", 2),
+    ("agent-identities", 3),
 ];
 
 /// What may depend on every crate, and nothing on it.

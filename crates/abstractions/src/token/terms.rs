@@ -1,8 +1,9 @@
-//! What many tokens have in common: how they are shown, which tenant issued them, and what for.
+//! What many tokens have in common: how they are shown, which tenant issued them, what for, and to
+//! which certificate they are bound.
 
 use std::sync::Arc;
 
-use crate::{Scheme, TenantId};
+use crate::{Binding, Scheme, TenantId};
 
 /// What many tokens have in common. A cache lets the tokens that agree in it share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,11 +14,12 @@ pub(super) struct Terms {
     pub(super) scheme: Scheme,
     pub(super) tenant: Option<TenantId>,
     pub(super) scopes: Box<str>,
+    pub(super) binding: Option<Binding>,
 }
 
 impl TokenTerms {
     pub(super) fn new(scheme: Scheme) -> Self {
-        Self(Arc::new(Terms { scheme, tenant: None, scopes: Box::default() }))
+        Self(Arc::new(Terms { scheme, tenant: None, scopes: Box::default(), binding: None }))
     }
 
     pub(super) fn get(&self) -> &Terms {

@@ -29,8 +29,15 @@ pub(crate) struct Captor {
 const SLACK: i64 = 5;
 
 impl Captor {
-    /// The normal form of a request that arrived by this scheme at this time.
-    pub(crate) fn capture(&self, scheme: &str, parts: &Parts, body: &[u8], now: SystemTime) -> Request {
+    /// The normal form of a request that arrived by this scheme, over a connection with this client
+    /// certificate, at this time.
+    pub(crate) fn capture(
+        &self,
+        (scheme, shown): (&str, Option<&[u8]>),
+        parts: &Parts,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Request {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let host = header("host").unwrap_or_default();
         let path = parts.uri.path();
@@ -46,7 +53,7 @@ impl Captor {
             headers: self.headers(parts),
             form: if is_form { pairs(&text) } else { BTreeMap::new() },
             body: if is_form || text.is_empty() { Value::Null } else { Value::String(text.into_owned()) },
-            client_certificate: None,
+            client_certificate: shown.map(|der| self.certificates.name(der).to_owned()),
         }
     }
 
@@ -169,7 +176,7 @@ mod tests {
             .body(())
             .unwrap();
         let body = b"assertion=h.p.s%26x&scope=a+b&twice=1&twice=2&grant_type=x";
-        let found = captor().capture("https", &request.into_parts().0, body, UNIX_EPOCH);
+        let found = captor().capture(("https", None), &request.into_parts().0, body, UNIX_EPOCH);
         assert_eq!(found.kind, Kind::Token);
         assert_eq!(found.url, "https://login.example/t/oauth2/v2.0/token");
         assert_eq!(found.query["dc"], "x&y");

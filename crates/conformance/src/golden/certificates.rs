@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey,
     VerificationAlgorithm,
 };
+use entra_emulator::any_client_certificate;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
@@ -74,7 +75,10 @@ impl Servers {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(hosts.iter().cloned().collect::<Vec<_>>())?
             .signed_by(&key, &Issuer::new(authority, authority_key))?;
-        let tls = ServerConfig::builder().with_no_client_auth().with_single_cert(
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_safe_default_protocol_versions()?;
+        let tls = builder.with_client_cert_verifier(any_client_certificate(provider)).with_single_cert(
             vec![certificate.der().clone()],
             PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
         )?;

@@ -123,9 +123,12 @@ impl<'a> Player<'a> {
             Err(fault) => return Ok(refused(fault.clone())),
         };
         let outcome = match step.call {
-            Call::AppHeader | Call::UserHeader | Call::Header | Call::AcquireApp | Call::AcquireUser => {
-                self.token(step, tokens).await
-            }
+            Call::AppHeader
+            | Call::UserHeader
+            | Call::Header
+            | Call::BoundHeader
+            | Call::AcquireApp
+            | Call::AcquireUser => self.token(step, tokens).await,
             Call::Api | Call::ApiGet | Call::ApiSend => self.api(step, tokens).await,
             Call::Handler => self.authorized_client(step, tokens).await,
             Call::Azure => self.azure(step, tokens).await,

@@ -83,6 +83,8 @@ pub(crate) enum Call {
     UserHeader,
     /// The header for whom the options name.
     Header,
+    /// The header for whom the options name, and the certificate that goes with it.
+    BoundHeader,
     /// The token for the application.
     AcquireApp,
     /// The token for the user.

@@ -75,6 +75,11 @@ impl Server {
         self.stage.state().script.begin(scenario, step);
     }
 
+    /// The name of a certificate.
+    pub(crate) fn certificate(&self, der: &[u8]) -> Option<&str> {
+        Some(self.stage.captor.certificates.name(der))
+    }
+
     /// What was asked since the last call, in order.
     pub(crate) fn take(&self) -> Vec<Request> {
         std::mem::take(&mut self.stage.state().seen)
@@ -101,12 +106,13 @@ impl Stage {
     async fn serve(
         &self,
         scheme: &str,
+        shown: Option<&[u8]>,
         request: hyper::Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Broken> {
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, LARGEST).collect().await.map_err(|_too_large| Broken)?.to_bytes();
         let now = self.clock.now();
-        let captured = self.captor.capture(scheme, &parts, &body, now);
+        let captured = self.captor.capture((scheme, shown), &parts, &body, now);
         let mut state = self.state();
         let reply = state.script.answer(&captured);
         state.seen.push(captured);
@@ -157,18 +163,24 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, stage: Arc<Stage>) {
     if first == [TLS_HANDSHAKE] {
         // A client that does not trust us says so on its own side.
         if let Ok(stream) = tls.accept(stream).await {
-            talk(stream, "https", &stage).await;
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|der| der.to_vec());
+            talk(stream, "https", shown.as_deref(), &stage).await;
         }
     } else {
-        talk(stream, "http", &stage).await;
+        talk(stream, "http", None, &stage).await;
     }
 }
 
 /// The content type of a TLS record that begins a handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, scheme: &str, stage: &Stage) {
-    let service = service_fn(|request| stage.serve(scheme, request));
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    scheme: &str,
+    shown: Option<&[u8]>,
+    stage: &Stage,
+) {
+    let service = service_fn(|request| stage.serve(scheme, shown, request));
     // An error here is one that the script wanted, or the client's going away.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }

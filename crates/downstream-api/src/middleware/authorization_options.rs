@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use entra_abstractions::{
-    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scopes, SessionKey,
-    Subject, TenantId, TokenRequest, User, UserAssertion,
+    AccountId, AgentId, AgentSubject, AgentUser, Claims, CorrelationId, Misconfigured, Scheme, Scopes,
+    SessionKey, Subject, TenantId, TokenRequest, User, UserAssertion,
 };
 
 /// What token a request is sent with: scopes, whose it is, and whatever else can be said of a
@@ -126,6 +126,14 @@ impl AuthorizationOptions {
                 self
             }
         }
+    }
+
+    /// Sends the application's own token bound to its certificate, over a connection with that one
+    /// (RFC 8705). `.change(|request| request.with_agent_identity(&agent))` sends an agent's.
+    #[doc(alias = "MTLS_POP")]
+    #[must_use]
+    pub fn bound(self) -> Self {
+        self.as_app().change(|request| TokenRequest { scheme: Scheme::MtlsPop, ..request })
     }
 
     /// Asks for a token that satisfies a claims challenge.

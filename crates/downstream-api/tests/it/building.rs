@@ -55,7 +55,7 @@ fn every_fault_is_told_at_once_with_its_path() {
         "DownstreamApis.Orders.BaseUrl: the base URL is missing",
         "DownstreamApis.Orders.Scopes: the API has no scopes",
         "DownstreamApis.Orders.RelativePath: the relative path climbs out",
-        "DownstreamApis.Orders.ProtocolScheme: unknown scheme (one of Bearer)",
+        "DownstreamApis.Orders.ProtocolScheme: unknown scheme (one of Bearer, MTLS_POP, MTLS)",
         "DownstreamApis.Orders.HttpMethod: unknown HTTP method",
         "DownstreamApis.Orders.Timeout: not a time that can be waited",
         "DownstreamApis.Orders.ExtraHeaderParameters.bad name: \"bad name\" is not a header's name",
@@ -107,9 +107,23 @@ fn each_value_by_itself() {
             ),
         );
     }
-    for scheme in ["MTLS_POP", "mtls", "PoP"] {
-        check(json!({ "ProtocolScheme": scheme }), "is not supported yet");
-    }
+    check(json!({ "ProtocolScheme": "PoP" }), "ProtocolScheme: requests are not signed here");
+    check(
+        json!({ "ProtocolScheme": "MTLS_POP" }),
+        "DownstreamApis.Orders.ProtocolScheme: a user's token cannot be bound to the application's certificate",
+    );
+    let bound = |more: Value| {
+        let mut written = json!({"ProtocolScheme": "mtls_pop", "RequestAppToken": true});
+        written.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        written
+    };
+    check(bound(json!({})), "ProtocolScheme: the acquirer of this API makes no bound tokens");
+    check(bound(json!({"BaseUrl": "http://localhost:1/x"})), "a certificate is shown over https only");
+    check(
+        bound(json!({"AcquireTokenOptions": {"PopPublicKey": "eyJraWQiOiJhYmMifQ"}})),
+        "ProtocolScheme: a token has one binding",
+    );
+    check(json!({"ProtocolScheme": "MTLS"}), "");
     check(json!({"ProtocolScheme": "bearer", "Timeout": 5, "HttpMethod": "post", "HttpClientName": "x"}), "");
     check(
         json!({"Timeout": "00:00:30", "AcceptHeader": "", "ExtraHeaderParameters": {"Authorization": "x"}}),
@@ -189,6 +203,5 @@ fn the_apis_that_documents_show() {
     check(r#"{"BaseUrl": "https://partnerapi.example.com", "Scopes": ["api://partner-api-id/read"]}"#, "");
     let bound = r#"{"BaseUrl": "https://api.contoso.com/", "RelativePath": "api/data", "ProtocolScheme": "MTLS_POP",
         "RequestAppToken": true, "Scopes": [ "api://your-api/.default" ]}"#;
-    check(bound, "X.ProtocolScheme: the scheme MTLS_POP is not supported yet");
     check(bound, "X.Scopes: a scope is a placeholder");
 }

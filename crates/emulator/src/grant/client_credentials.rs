@@ -1,11 +1,12 @@
 //! The application for itself; a blueprint for one of its agents; an agent for itself.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{bearer, capabilities, lifetime};
 use crate::directory::App;
 use crate::issue::{AccessToken, Proof, Subject};
 use crate::jwt;
+use crate::mtls::ClientCertificate;
 use crate::refusal::{Reason, Refusal};
 use crate::scope;
 use crate::token::Asking;
@@ -47,9 +48,17 @@ pub(crate) fn answer(asking: &Asking<'_>) -> Result<Value, Refusal> {
         capabilities: capabilities(asking),
         lifetime: lifetime(asking),
     };
-    let claims = token.claims(&asking.exchange.origin, asking.exchange.now);
+    let mut claims = token.claims(&asking.exchange.origin, asking.exchange.now);
+    let bound_to = asking.bound_to().map(ClientCertificate::thumbprint);
+    if let Some(thumbprint) = &bound_to {
+        claims.insert("cnf".to_owned(), json!({ "x5t#S256": thumbprint }));
+    }
     let key = asking.realm.keys.lock().current();
-    Ok(Value::Object(bearer(asking, jwt::sign(&key, &claims))))
+    let mut body = bearer(asking, jwt::sign(&key, &claims));
+    if bound_to.is_some() {
+        body.insert("token_type".to_owned(), json!("mtls_pop"));
+    }
+    Ok(Value::Object(body))
 }
 
 /// The agent that `fmi_path` names: a child of the asking blueprint.

@@ -113,6 +113,7 @@ fn within(exchange: &Exchange, one: &One) -> Option<Exchange> {
         correlation_id: exchange.correlation_id.clone(),
         trace_id: exchange.trace_id.clone(),
         refuse_replays: false,
+        client_certificate: exchange.client_certificate.clone(),
     })
 }
 

@@ -7,8 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{Misconfigured, TokenError};
-use url::Url;
+use entra_abstractions::{Misconfigured, Scheme, TokenError};
 
 use super::{TokenAcquirer, destination};
 #[cfg(feature = "opentelemetry")]
@@ -16,7 +15,7 @@ use crate::acquirer::Engine;
 use crate::{
     cache::{Cache, Identity, KeyRef, Window},
     credential::CredentialChain,
-    endpoint::Wanted,
+    endpoint::{TokenEndpoints, Wanted},
     grant::Grant,
     managed_identity::{self, Platform},
     plan::Plan,
@@ -104,9 +103,10 @@ impl TokenAcquirer {
         self.0.shared.early
     }
 
-    pub(crate) async fn token_endpoint(&self, plan: &Plan) -> Result<Url, TokenError> {
+    pub(crate) async fn token_endpoints(&self, plan: &Plan) -> Result<TokenEndpoints, TokenError> {
         let shared = &self.0.shared;
-        shared.endpoints.token(&shared.application, wanted(plan), shared.wire.client()).await
+        let wanted = Wanted { over_mtls: self.0.credentials.uses_binding(), ..wanted(plan) };
+        shared.endpoints.token(&shared.application, wanted, shared.wire.client()).await
     }
 
     /// Which host is asked for this plan's token, as far as that is known before.
@@ -125,6 +125,7 @@ fn wanted(plan: &Plan) -> Wanted<'_> {
     Wanted {
         tenant: &plan.tenant,
         for_app: matches!(plan.grant, Grant::ClientCredentials),
+        over_mtls: plan.scheme == Scheme::MtlsPop,
         correlation_id: plan.correlation_id,
     }
 }

@@ -310,7 +310,7 @@ impl ApplicationBuilder {
         let app_home_tenant = self.app_home_tenant.and_then(|tenant| {
             faults.take(home_tenant(&tenant).map_err(|fault| fault.at("app_home_tenant")))
         });
-        for CredentialDescription { at, source } in &self.credentials {
+        for CredentialDescription { at, source, uses_binding: _ } in &self.credentials {
             faults.take(check(source).map_err(|fault| fault.at(&**at)));
         }
         match (authority, client_id) {

@@ -231,8 +231,12 @@ fn what_is_skipped_or_bound() {
     let skipped = json!({ "ClientCredentials": [{ "SourceType": "KeyVault", "Skip": true }] });
     assert!(sources(&skipped).is_empty());
     check_credential(
+        &json!({ "SourceType": "SignedAssertionFilePath", "UseBoundCredential": true }),
+        &["UseBoundCredential: an assertion from a file cannot be bound to a connection"],
+    );
+    check_credential(
         &json!({ "SourceType": "Path", "CertificateDiskPath": "x.pfx", "UseBoundCredential": true }),
-        &["UseBoundCredential: bound credentials are not supported yet"],
+        &[],
     );
     check_credential(
         &json!({ "SourceType": "ClientSecret", "ClientSecret": SECRET, "UseBoundCredential": true }),

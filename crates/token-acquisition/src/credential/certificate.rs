@@ -2,7 +2,7 @@
 //! it), or with one that does not leave the vault or the store that keeps it.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +17,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use entra_abstractions::{Misconfigured, Secret, TokenError};
+use entra_abstractions::{Binding, KeyForm, Misconfigured, Secret, TokenError};
 use x509_parser::{
     certificate::X509Certificate, oid_registry::OID_PKCS1_RSAENCRYPTION, prelude::parse_x509_certificate,
     public_key::PublicKey, time::ASN1Time,
@@ -25,10 +25,7 @@ use x509_parser::{
 
 use crate::hex::hex;
 
-use super::{
-    aside,
-    container::{Container, PrivateKey},
-};
+use super::{aside, container::Container};
 
 /// A certificate that can sign. Parsing the key is the expensive part, so it is done once, here.
 pub(crate) struct SigningCertificate {
@@ -39,11 +36,12 @@ pub(crate) struct SigningCertificate {
     chain: Vec<String>,
     not_before: ASN1Time,
     not_after: ASN1Time,
+    binding: OnceLock<Binding>,
 }
 
 /// Where the private key is.
 enum Signer {
-    Here(rsa::KeyPair),
+    Here(Box<rsa::KeyPair>, KeyForm),
     Elsewhere(Arc<dyn KeyElsewhere>),
 }
 
@@ -100,15 +98,16 @@ impl SigningCertificate {
             return Err(Misconfigured::new("there is no private key in it")
                 .hint("export the certificate together with its private key"));
         }
-        let keys = container.keys.iter().map(key_pair).collect::<Result<Vec<_>, Misconfigured>>()?;
-        let (key, leaf) = keys
+        let pair = |form: &KeyForm| Ok((key_pair(form)?, form.clone()));
+        let keys = container.keys.iter().map(pair).collect::<Result<Vec<_>, Misconfigured>>()?;
+        let ((key, form), leaf) = keys
             .into_iter()
-            .find_map(|key| certificate_of(&key, &certificates).map(|leaf| (key, leaf)))
+            .find_map(|(key, form)| certificate_of(&key, &certificates).map(|leaf| ((key, form), leaf)))
             .ok_or_else(|| {
                 Misconfigured::new("the private key does not belong to the certificate")
                     .hint("export both together again")
             })?;
-        Ok(Self::new(Signer::Here(key), leaf, &certificates))
+        Ok(Self::new(Signer::Here(Box::new(key), form), leaf, &certificates))
     }
 
     /// A certificate whose key stays where it is.
@@ -136,6 +135,7 @@ impl SigningCertificate {
             chain: chain(leaf, certificates),
             not_before: certificate.validity().not_before,
             not_after: certificate.validity().not_after,
+            binding: OnceLock::new(),
         }
     }
 
@@ -164,7 +164,7 @@ impl SigningCertificate {
     ) -> Result<Vec<u8>, TokenError> {
         match &self.signer {
             Signer::Elsewhere(key) => key.sign(algorithm, digest(&SHA256, message.as_bytes()).as_ref()).await,
-            Signer::Here(_) => {
+            Signer::Here(..) => {
                 let (this, message) = (Arc::clone(self), message.to_owned());
                 Ok(aside(move || this.sign_here(algorithm, message.as_bytes())).await?)
             }
@@ -172,7 +172,7 @@ impl SigningCertificate {
     }
 
     fn sign_here(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Misconfigured> {
-        let Signer::Here(key) = &self.signer else { return Ok(Vec::new()) };
+        let Signer::Here(key, _) = &self.signer else { return Ok(Vec::new()) };
         let padding = match algorithm {
             Algorithm::Ps256 => &RSA_PSS_SHA256,
             Algorithm::Rs256 => &RSA_PKCS1_SHA256,
@@ -220,6 +220,23 @@ impl SigningCertificate {
         STANDARD.decode(self.chain.first()?).ok()
     }
 
+    /// The certificate as that of a TLS client, to which tokens can be bound.
+    pub(super) fn binding(&self) -> Result<Binding, Misconfigured> {
+        if let Some(binding) = self.binding.get() {
+            return Ok(binding.clone());
+        }
+        let Signer::Here(_, key) = &self.signer else {
+            return Err(Misconfigured::new(
+                "the certificate's key does not leave where it is kept, and a TLS \
+                                           connection needs it here",
+            )
+            .hint("bind tokens to a certificate whose key can be exported"));
+        };
+        let chain = self.chain.iter().filter_map(|text| STANDARD.decode(text).ok()).collect();
+        let binding = Binding::new(chain, key)?;
+        Ok(self.binding.get_or_init(|| binding).clone())
+    }
+
     /// The certificate and those above it, as `x5c` has them.
     pub(crate) fn chain(&self) -> &[String] {
         &self.chain
@@ -244,10 +261,10 @@ fn not_rsa() -> Misconfigured {
         .hint("make an RSA certificate of at least 2048 bits")
 }
 
-fn key_pair(key: &PrivateKey) -> Result<rsa::KeyPair, Misconfigured> {
+fn key_pair(key: &KeyForm) -> Result<rsa::KeyPair, Misconfigured> {
     match key {
-        PrivateKey::Pkcs1(der) => rsa::KeyPair::from_der(der),
-        PrivateKey::Pkcs8(der) => rsa::KeyPair::from_pkcs8(der),
+        KeyForm::Pkcs1(der) => rsa::KeyPair::from_der(der),
+        KeyForm::Pkcs8(der) => rsa::KeyPair::from_pkcs8(der),
     }
     .map_err(|error| {
         Misconfigured::new("the private key is damaged, or not RSA of 2048 to 8192 bits")

@@ -4,20 +4,13 @@
 mod pem;
 mod pfx;
 
-use entra_abstractions::{Misconfigured, Secret};
-use zeroize::Zeroizing;
+use entra_abstractions::{KeyForm, Misconfigured, Secret};
 
 /// Private keys and DER certificates, in the order of the file.
 #[derive(Default)]
 pub(super) struct Container {
-    pub(super) keys: Vec<PrivateKey>,
+    pub(super) keys: Vec<KeyForm>,
     pub(super) certificates: Vec<Vec<u8>>,
-}
-
-/// A private key as DER, unlocked.
-pub(super) enum PrivateKey {
-    Pkcs1(Zeroizing<Vec<u8>>),
-    Pkcs8(Zeroizing<Vec<u8>>),
 }
 
 impl Container {

@@ -16,6 +16,8 @@ pub(crate) struct CredentialDescription {
     /// The path in the configuration, or the builder's method.
     pub(crate) at: Arc<str>,
     pub(crate) source: CredentialSource,
+    /// Whether connections to Entra are made with its certificate: `UseBoundCredential`.
+    pub(crate) uses_binding: bool,
 }
 
 /// Where the proof comes from.
@@ -129,7 +131,7 @@ impl CredentialSource {
 
 impl CredentialDescription {
     pub(crate) fn new(at: impl Into<Arc<str>>, source: CredentialSource) -> Self {
-        Self { at: at.into(), source }
+        Self { at: at.into(), source, uses_binding: false }
     }
 }
 

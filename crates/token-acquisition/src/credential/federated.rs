@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AcquireToken, AssertionContext, Misconfigured, ProvideAssertion, Scopes, SignedAssertion, TokenError,
-    TokenRequest,
+    AcquireToken, AssertionContext, Misconfigured, ProvideAssertion, Scheme, Scopes, SignedAssertion,
+    TokenError, TokenRequest,
 };
 use url::Url;
 
@@ -49,8 +49,17 @@ impl ProvideAssertion for TokenAssertion {
         {
             request.tenant.clone_from(&context.tenant);
         }
+        if context.is_bound {
+            let binder = self.tokens.binder();
+            binder.ok_or_else(|| Misconfigured::new("its tokens cannot be bound to a certificate"))?;
+            request.scheme = Scheme::MtlsPop;
+        }
         let token = self.tokens.acquire(&request).await?;
-        Ok(SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at()))
+        let assertion = SignedAssertion::new(token.secret().to_secret()).with_expiry(token.expires_at());
+        Ok(match token.binding() {
+            Some(binding) => assertion.bound_to(binding.clone()),
+            None => assertion,
+        })
     }
 }
 

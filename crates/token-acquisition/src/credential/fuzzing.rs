@@ -1,12 +1,9 @@
 //! The fuzz target of certificates: what is read of a PEM or PFX file.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use entra_abstractions::{Misconfigured, Secret};
+use entra_abstractions::{KeyForm, Misconfigured, Secret};
 
-use super::{
-    certificate::SigningCertificate,
-    container::{Container, PrivateKey},
-};
+use super::{certificate::SigningCertificate, container::Container};
 use crate::fuzzing::spelled;
 
 const PASSWORD: &str = "opensesame";
@@ -39,9 +36,9 @@ pub fn certificate(input: &[u8]) {
     }
 }
 
-fn der(key: &PrivateKey) -> &[u8] {
+fn der(key: &KeyForm) -> &[u8] {
     match key {
-        PrivateKey::Pkcs1(der) | PrivateKey::Pkcs8(der) => der,
+        KeyForm::Pkcs1(der) | KeyForm::Pkcs8(der) => der,
     }
 }
 
@@ -50,8 +47,8 @@ fn written(container: &Container) -> String {
     let mut pem = block("X509 CRL", b"");
     for key in &container.keys {
         pem += &match key {
-            PrivateKey::Pkcs1(der) => block("RSA PRIVATE KEY", der),
-            PrivateKey::Pkcs8(der) => block("PRIVATE KEY", der),
+            KeyForm::Pkcs1(der) => block("RSA PRIVATE KEY", der),
+            KeyForm::Pkcs8(der) => block("PRIVATE KEY", der),
         };
     }
     pem + &container.certificates.iter().map(|der| block("CERTIFICATE", der)).collect::<String>()

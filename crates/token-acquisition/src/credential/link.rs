@@ -1,6 +1,7 @@
 //! One credential, ready to be used: how it proves the application, and what is known of it.
 
 use std::{
+    borrow::Cow,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -20,6 +21,8 @@ pub(super) struct Link {
     pub(super) at: Arc<str>,
     pub(super) kind: &'static str,
     pub(super) means: Means,
+    /// Whether the connection to Entra is made with its certificate, whatever is asked for.
+    pub(super) uses_binding: bool,
     standing: Mutex<Standing>,
 }
 
@@ -53,11 +56,16 @@ const RELOAD_AGAIN: Duration = Duration::from_secs(60);
 
 impl Link {
     pub(super) fn new(at: Arc<str>, kind: &'static str, means: Means) -> Self {
-        Self { at, kind, means, standing: Mutex::default() }
+        Self { at, kind, means, uses_binding: false, standing: Mutex::default() }
+    }
+
+    /// Over connections with its certificate.
+    pub(super) fn bound(self, uses_binding: bool) -> Self {
+        Self { uses_binding, ..self }
     }
 
     pub(super) async fn prove(&self, context: &AssertionContext) -> Result<Proof, TokenError> {
-        let proved = self.means.prove(&self.at, context).await;
+        let proved = self.means.prove(&self.at, &self.bound_as(context)).await;
         let proved = proved.map_err(|error| error.to_prove(Arc::clone(&self.at)));
         self.note(match &proved {
             Ok(_) => Was::Used,
@@ -74,7 +82,8 @@ impl Link {
         refused: &Proof,
         now: SystemTime,
     ) -> Option<Proof> {
-        let proof = self.means.prove_again(&self.at, context, refused, self.may_reload(now)).await?;
+        let proof =
+            self.means.prove_again(&self.at, &self.bound_as(context), refused, self.may_reload(now)).await?;
         self.note(Was::Used);
         Some(proof)
     }
@@ -93,6 +102,27 @@ impl Link {
             Means::Certificate(signer) => signer.facts(),
             Means::Secret(_) | Means::AssertionFile(_) | Means::Provider(..) | Means::Unusable(_) => None,
         }
+    }
+
+    /// A provider's assertion must be bound where this credential is. A certificate's need not be: it
+    /// is shown beside it.
+    fn bound_as<'a>(&self, context: &'a AssertionContext) -> Cow<'a, AssertionContext> {
+        if context.is_bound || !self.uses_binding || matches!(self.means, Means::Certificate(_)) {
+            return Cow::Borrowed(context);
+        }
+        let mut context = context.clone();
+        context.is_bound = true;
+        Cow::Owned(context)
+    }
+
+    /// Why the tokens that it proves for could never be bound.
+    pub(super) fn check_bound(&self) -> Result<(), Misconfigured> {
+        match &self.means {
+            Means::Certificate(_) | Means::Provider(..) => Ok(()),
+            Means::Unusable(fault) => Err(fault.clone()),
+            Means::Secret(_) | Means::AssertionFile(_) => Err(unbound(self.means.what())),
+        }
+        .map_err(|fault| fault.at(&*self.at))
     }
 
     fn may_reload(&self, now: SystemTime) -> bool {
@@ -117,13 +147,22 @@ impl Link {
 impl Means {
     async fn prove(&self, at: &Arc<str>, context: &AssertionContext) -> Result<Proof, TokenError> {
         match self {
+            Self::Secret(_) | Self::AssertionFile(_) if context.is_bound => Err(unbound(self.what()).into()),
             Self::Secret(secret) => Ok(Proof::by_secret(at, secret)),
             Self::Certificate(signer) => Ok(by_certificate(at, signer.sign(context).await?)),
             Self::AssertionFile(path) => Ok(Proof::by_assertion(at, read(path).await?)),
-            Self::Provider(provider, settings) => {
-                Ok(Proof::by_assertion(at, provided(&**provider, settings, context, false).await?))
-            }
+            Self::Provider(provider, settings) => provided(at, &**provider, settings, context, false).await,
             Self::Unusable(fault) => Err(fault.clone().into()),
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "a client secret",
+            Self::Certificate(_) => "a certificate",
+            Self::AssertionFile(_) => "an assertion from a file",
+            Self::Provider(..) => "a provider's assertion",
+            Self::Unusable(_) => "a credential that cannot be used",
         }
     }
 
@@ -134,19 +173,18 @@ impl Means {
         refused: &Proof,
         reload: bool,
     ) -> Option<Proof> {
-        let assertion = match self {
+        let proof = match self {
             Self::Secret(_) | Self::Unusable(_) => return None,
             Self::Certificate(signer) => {
                 let signed = signer.sign_again(context, refused.thumbprint()?, reload).await?;
                 return Some(by_certificate(at, signed.ok()?));
             }
             Self::AssertionFile(_) | Self::Provider(..) if !reload => return None,
-            Self::AssertionFile(path) => read(path).await.ok()?,
+            Self::AssertionFile(path) => Proof::by_assertion(at, read(path).await.ok()?),
             Self::Provider(provider, settings) => {
-                provided(&**provider, settings, context, true).await.ok()?
+                provided(at, &**provider, settings, context, true).await.ok()?
             }
         };
-        let proof = Proof::by_assertion(at, assertion);
         (!proof.says_the_same_as(refused)).then_some(proof)
     }
 
@@ -159,7 +197,21 @@ impl Means {
 }
 
 fn by_certificate(at: &Arc<str>, signed: Signed) -> Proof {
-    Proof::by_assertion(at, signed.assertion).by_certificate(signed.thumbprint, signed.once)
+    match signed {
+        Signed::Shown(binding) => Proof::by_binding(at, binding),
+        Signed::Assertion { assertion, thumbprint, once, over } => {
+            let proof = Proof::by_assertion(at, assertion).by_certificate(thumbprint, once);
+            match over {
+                Some(binding) => proof.over(binding),
+                None => proof,
+            }
+        }
+    }
+}
+
+fn unbound(what: &str) -> Misconfigured {
+    Misconfigured::new(format!("{what} cannot be bound to a connection, as bound tokens need it"))
+        .hint("prove the application by a certificate, or by a federated identity whose tokens are bound")
 }
 
 async fn read(path: &std::path::Path) -> Result<Secret, Misconfigured> {
@@ -168,11 +220,12 @@ async fn read(path: &std::path::Path) -> Result<Secret, Misconfigured> {
 }
 
 async fn provided(
+    at: &Arc<str>,
     provider: &dyn ProvideAssertion,
     settings: &ProviderSettings,
     context: &AssertionContext,
     force_refresh: bool,
-) -> Result<Secret, TokenError> {
+) -> Result<Proof, TokenError> {
     let mut context = context.clone();
     context.settings = settings.clone();
     context.force_refresh |= force_refresh;
@@ -180,5 +233,10 @@ async fn provided(
     if assertion.token().is_blank() {
         return Err(Misconfigured::new("the provider gave an empty assertion").into());
     }
-    Ok(assertion.token().clone())
+    let token = assertion.token().clone();
+    match assertion.binding() {
+        Some(binding) => Ok(Proof::by_bound_assertion(at, token, binding.clone())),
+        None if context.is_bound => Err(unbound("this provider's assertion").into()),
+        None => Ok(Proof::by_assertion(at, token)),
+    }
 }

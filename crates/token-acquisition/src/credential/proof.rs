@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use entra_abstractions::Secret;
+use entra_abstractions::{Binding, Secret};
 
 /// The form fields that prove the application, and where they come from.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Proof {
     fields: Vec<Field>,
     thumbprint: Option<String>,
     once: bool,
+    binding: Option<Binding>,
 }
 
 type Field = (&'static str, Secret);
@@ -30,8 +31,25 @@ impl Proof {
         Self::of(at, vec![("client_assertion_type", JWT_BEARER.into()), ("client_assertion", assertion)])
     }
 
+    /// By the certificate of the connection alone: nothing is said of it in the form.
+    pub(super) fn by_binding(at: &Arc<str>, binding: Binding) -> Self {
+        let thumbprint = Some(binding.thumbprint().to_owned());
+        Self { thumbprint, ..Self::of(at, Vec::new()).over(binding) }
+    }
+
+    /// By an assertion that is bound to the certificate of the connection.
+    pub(super) fn by_bound_assertion(at: &Arc<str>, assertion: Secret, binding: Binding) -> Self {
+        let fields = vec![("client_assertion_type", JWT_POP.into()), ("client_assertion", assertion)];
+        Self::of(at, fields).over(binding)
+    }
+
+    /// Shown over connections with this certificate.
+    pub(super) fn over(self, binding: Binding) -> Self {
+        Self { binding: Some(binding), ..self }
+    }
+
     fn of(at: &Arc<str>, fields: Vec<Field>) -> Self {
-        Self { at: Arc::clone(at), link: 0, fields, thumbprint: None, once: false }
+        Self { at: Arc::clone(at), link: 0, fields, thumbprint: None, once: false, binding: None }
     }
 
     pub(super) fn of_link(self, link: usize) -> Self {
@@ -41,6 +59,11 @@ impl Proof {
     /// With the certificate that signed, and whether what it signed may be shown once only.
     pub(super) fn by_certificate(self, thumbprint: String, once: bool) -> Self {
         Self { thumbprint: Some(thumbprint), once, ..self }
+    }
+
+    /// The certificate with which the connection must be made.
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.binding.as_ref()
     }
 
     /// Whether the server refuses this proof when it comes again.
@@ -53,7 +76,7 @@ impl Proof {
     }
 
     pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
-        self.fields == other.fields
+        self.fields == other.fields && self.binding == other.binding
     }
 
     /// What tells it from others: of what a certificate signed, which certificate, not when.
@@ -77,6 +100,9 @@ impl Proof {
 
 /// RFC 7523 section 2.2.
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Entra's own: the assertion is a token that is bound to the certificate of the connection.
+const JWT_POP: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-pop";
 
 /// For tests of what is sent beside it.
 #[cfg(any(test, fuzzing))]

@@ -52,9 +52,13 @@ pub(crate) trait FindAcquirers {
 impl Surroundings<'_> {
     /// The credential, or nothing where something that it names is not here.
     pub(super) fn link(&self, description: &CredentialDescription, faults: &mut Faults) -> Option<Link> {
-        let CredentialDescription { at, source } = description;
+        let CredentialDescription { at, source, uses_binding } = description;
         let means = self.means(source).map_err(|fault| fault.at(&**at));
-        Some(Link::new(Arc::clone(at), source.kind(), faults.take(means)?))
+        let means = match faults.take(means)? {
+            Means::Certificate(signer) => Means::Certificate(Box::new(signer.bound(*uses_binding))),
+            other => other,
+        };
+        Some(Link::new(Arc::clone(at), source.kind(), means).bound(*uses_binding))
     }
 
     /// What other machines lack makes a credential unusable; what the program lacks is a fault.

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use entra_abstractions::{AssertionContext, Clock, Misconfigured, Secret, TokenError};
+use entra_abstractions::{AssertionContext, Binding, Clock, Misconfigured, Secret, TokenError};
 
 use super::{
     certificate::{Algorithm, SigningCertificate},
@@ -30,28 +30,50 @@ pub(super) struct CertificateSigner {
     manner: Manner,
     /// Instead of the token endpoint.
     audience: Option<String>,
+    /// Whether the connection is made with the certificate, too.
+    uses_binding: bool,
     clock: Arc<dyn Clock>,
     reuse: Reuse,
     /// The thumbprints that were refused, of those at hand.
     refused: Mutex<Vec<String>>,
 }
 
-/// An assertion, and the certificate that signed it.
-pub(super) struct Signed {
-    pub(super) assertion: Secret,
-    pub(super) thumbprint: String,
-    /// Whether it may be shown once only.
-    pub(super) once: bool,
+/// How a certificate proves.
+pub(super) enum Signed {
+    /// By an assertion that it signed.
+    Assertion {
+        assertion: Secret,
+        thumbprint: String,
+        /// Whether it may be shown once only.
+        once: bool,
+        /// The certificate of the connection, where that is made with one.
+        over: Option<Binding>,
+    },
+    /// By being that of the connection.
+    Shown(Binding),
 }
 
 impl CertificateSigner {
     pub(super) fn new(source: CertificateSource, manner: Manner, clock: Arc<dyn Clock>) -> Self {
-        Self { source, manner, audience: None, clock, reuse: Reuse::default(), refused: Mutex::default() }
+        Self {
+            source,
+            manner,
+            audience: None,
+            uses_binding: false,
+            clock,
+            reuse: Reuse::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// For another audience than the token endpoint.
     pub(super) fn with_audience(self, audience: Option<String>) -> Self {
         Self { audience, ..self }
+    }
+
+    /// Over connections with the certificate.
+    pub(super) fn bound(self, uses_binding: bool) -> Self {
+        Self { uses_binding, ..self }
     }
 
     /// Signs with the newest certificate that is valid now and was not refused.
@@ -126,8 +148,14 @@ impl CertificateSigner {
         certificate: &Arc<SigningCertificate>,
         context: &AssertionContext,
     ) -> Result<Signed, TokenError> {
+        if context.is_bound {
+            return Ok(Signed::Shown(certificate.binding()?));
+        }
+        let over = if self.uses_binding { Some(over(certificate, context)?) } else { None };
         let (audience, now) = (self.audience(context), self.clock.now());
         let Manner { algorithm, reusable, send_x5c } = self.manner;
+        // What is shown in the handshake is named in full, as .NET does.
+        let send_x5c = send_x5c || over.is_some();
         let further = context.client_claims.as_ref();
         let assertion =
             ClientAssertion { client: &context.client, audience, send_x5c, algorithm, further, now };
@@ -143,12 +171,23 @@ impl CertificateSigner {
         } else {
             sign.await?
         };
-        Ok(Signed { assertion, thumbprint: certificate.thumbprint().to_owned(), once: !reusable })
+        let thumbprint = certificate.thumbprint().to_owned();
+        Ok(Signed::Assertion { assertion, thumbprint, once: !reusable, over })
     }
 
     fn audience<'a>(&'a self, context: &'a AssertionContext) -> &'a str {
-        self.audience.as_deref().unwrap_or(&context.token_endpoint)
+        let endpoint = context.mtls_endpoint.as_ref().filter(|_| self.uses_binding);
+        self.audience.as_deref().unwrap_or(endpoint.unwrap_or(&context.token_endpoint))
     }
+}
+
+/// The certificate of the connection, where there is an endpoint that takes one.
+fn over(certificate: &SigningCertificate, context: &AssertionContext) -> Result<Binding, Misconfigured> {
+    if context.mtls_endpoint.is_none() {
+        return Err(Misconfigured::new("this authority has no endpoint that takes certificates")
+            .hint("remove UseBoundCredential"));
+    }
+    certificate.binding()
 }
 
 /// Those that are valid now; where none is, why the newest is not.

@@ -24,13 +24,30 @@ pub(super) struct Provider {
     asked: Mutex<HashMap<Url, Arc<Asked>>>,
 }
 
-type Asked = OnceCell<Result<Url, TokenError>>;
+type Asked = OnceCell<Result<Named, TokenError>>;
 
 /// The metadata of an authorization server, as far as they are used.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     token_endpoint: String,
+    /// RFC 8705 section 5.
+    #[serde(default)]
+    mtls_endpoint_aliases: Aliases,
+}
+
+/// The endpoints of those who show a certificate.
+#[derive(Default, Deserialize)]
+struct Aliases {
+    token_endpoint: Option<String>,
+}
+
+/// The token endpoints that a provider names.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) token: Url,
+    /// Where clients show a certificate; the same, unless the provider says otherwise.
+    pub(super) mtls: Url,
 }
 
 const LARGEST_DOCUMENT: usize = 256 * 1024;
@@ -42,11 +59,11 @@ const MOST: usize = 1_000;
 const BUDGET: Duration = Duration::from_secs(10);
 
 impl Provider {
-    pub(super) async fn token_endpoint(
+    pub(super) async fn token_endpoints(
         &self,
         document: &Url,
         client: &reqwest::Client,
-    ) -> Result<Url, TokenError> {
+    ) -> Result<Named, TokenError> {
         let asked = self.asked(document);
         let told = asked
             .get_or_init(|| async {
@@ -67,7 +84,7 @@ impl Provider {
     /// What was said before.
     pub(super) fn known(&self, document: &Url) -> Option<Url> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.get(document)?.get()?.as_ref().ok().cloned()
+        asked.get(document)?.get()?.as_ref().ok().map(|named| named.token.clone())
     }
 
     fn asked(&self, document: &Url) -> Arc<Asked> {
@@ -90,7 +107,7 @@ impl Provider {
 /// What the question is called where grants are named.
 const NAME: &str = "discovery";
 
-async fn discover(document: &Url, client: &reqwest::Client) -> Result<Url, TokenError> {
+async fn discover(document: &Url, client: &reqwest::Client) -> Result<Named, TokenError> {
     let exchange = || Exchange::new(NAME, document.host_str().unwrap_or_default());
     let failed = |what: &str| TokenError::from(Unavailable::new(exchange().with_status(200), what));
     let broken = |error: reqwest::Error| {
@@ -112,10 +129,13 @@ async fn discover(document: &Url, client: &reqwest::Client) -> Result<Url, Token
     // What came over the network never leads a secret back into plain text on this machine.
     let is_reachable =
         |endpoint: &Url| is_safe(endpoint) && (endpoint.scheme() == "https" || is_this_machine(document));
-    match Url::parse(&metadata.token_endpoint) {
+    let parsed = |endpoint: &str| match Url::parse(endpoint) {
         Ok(endpoint) if is_reachable(&endpoint) => Ok(endpoint),
         _ => Err(failed("a token endpoint that is not an https URL")),
-    }
+    };
+    let token = parsed(&metadata.token_endpoint)?;
+    let mtls = metadata.mtls_endpoint_aliases.token_endpoint.as_deref().map(parsed).transpose()?;
+    Ok(Named { mtls: mtls.unwrap_or_else(|| token.clone()), token })
 }
 
 #[cfg(test)]

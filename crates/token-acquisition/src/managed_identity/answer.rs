@@ -49,6 +49,7 @@ pub(super) fn granted(body: &[u8], now: SystemTime) -> Result<Granted, &'static 
         refresh_token: None,
         id_token: None,
         account: None,
+        binding: None,
     })
 }
 

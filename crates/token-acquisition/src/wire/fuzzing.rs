@@ -46,7 +46,7 @@ fn read(
     content_type: Option<&HeaderValue>,
     body: &[u8],
 ) -> Result<Granted, TokenError> {
-    let answer = Answer { status, retry_after: None, skew: None, content_type, body };
+    let answer = Answer { status, retry_after: None, skew: None, content_type, binding: None, body };
     answer.read(Exchange::new(post.grant, "login.example"), post, now())
 }
 

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{
-    AccountId, Claims, ClockSkew, Diagnosis, Exchange, InteractionRequired, Owner, Rejected, Secret,
-    TokenError, Unavailable,
+    AccountId, Binding, Claims, ClockSkew, Diagnosis, Exchange, InteractionRequired, Owner, Rejected, Scheme,
+    Secret, TokenError, Unavailable,
 };
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -24,6 +25,8 @@ pub(crate) struct Granted {
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
     pub(crate) account: Option<AccountId>,
+    /// The certificate to which the token is bound.
+    pub(crate) binding: Option<Binding>,
 }
 
 pub(super) struct Answer<'a> {
@@ -31,6 +34,8 @@ pub(super) struct Answer<'a> {
     pub(super) retry_after: Option<Duration>,
     pub(super) skew: Option<ClockSkew>,
     pub(super) content_type: Option<&'a HeaderValue>,
+    /// The certificate of the connection.
+    pub(super) binding: Option<&'a Binding>,
     pub(super) body: &'a [u8],
 }
 
@@ -69,6 +74,10 @@ impl Answer<'_> {
         let Some(access_token) = success.access_token.filter(is_token) else {
             return unusable("an answer without an access token");
         };
+        let binding = self.binding.filter(|_| *post.scheme == Scheme::MtlsPop);
+        if binding.is_some_and(|binding| confirms_another(&access_token, binding)) {
+            return unusable("a token that is bound to another certificate than the connection's");
+        }
         let after = |seconds: f64| {
             let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_LIFE);
             now.checked_add(wait.min(LONGEST_LIFE)).unwrap_or(now)
@@ -83,6 +92,7 @@ impl Answer<'_> {
             refresh_token: success.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
             account: account(success.client_info.as_deref(), success.id_token.as_deref()),
             id_token: success.id_token.filter(|token| !token.is_empty()).map(Secret::new),
+            binding: binding.cloned(),
         })
     }
 
@@ -169,6 +179,17 @@ fn without_a_user(exchange: Exchange) -> Exchange {
     };
     let fix = "no user stands behind this request, so an administrator must change the policy, or consent";
     exchange.with_diagnosis(Some(Diagnosis::new(told.number(), Owner::Administrator, told.cause(), fix)))
+}
+
+/// Whether a token says that it is bound to another certificate (RFC 8705 section 3.1). One that is no
+/// JWT, or says nothing, its API must judge.
+fn confirms_another(token: &str, binding: &Binding) -> bool {
+    let mut parts = token.split('.');
+    let payload =
+        parts.nth(1).filter(|_| parts.next().is_some()).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
+    let confirmed = claims.as_ref().and_then(|claims| claims.get("cnf")?.get("x5t#S256")?.as_str());
+    confirmed.is_some_and(|thumbprint| thumbprint != binding.thumbprint())
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {

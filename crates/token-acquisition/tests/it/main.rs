@@ -7,6 +7,8 @@ mod answers;
 #[cfg(test)]
 mod authorities;
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod challenges;
 #[cfg(test)]
 mod chaos;

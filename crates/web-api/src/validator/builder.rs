@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use entra_abstractions::{Clock, HttpSettings, Misconfigured, SystemClock};
 
 use super::{Inner, TokenValidator};
-use crate::{Require, config::Config, http, keyring::Keyring, metadata::Source};
+use crate::{
+    CertificateHeader, Require, certificate::Proxies, config::Config, http, keyring::Keyring,
+    metadata::Source,
+};
 
 /// Builds a [`TokenValidator`].
 ///
@@ -33,6 +36,7 @@ pub struct TokenValidatorBuilder {
     http: HttpSettings,
     clock: Arc<dyn Clock>,
     policies: BTreeMap<String, Require>,
+    proxies: Option<(CertificateHeader, Vec<String>)>,
 }
 
 impl TokenValidatorBuilder {
@@ -42,6 +46,7 @@ impl TokenValidatorBuilder {
             http: HttpSettings::default(),
             clock: Arc::new(SystemClock),
             policies: BTreeMap::new(),
+            proxies: None,
         }
     }
 
@@ -83,6 +88,22 @@ impl TokenValidatorBuilder {
         self
     }
 
+    /// Takes the certificates of clients from this header, where the request comes from one of these
+    /// proxies, which end TLS: addresses (`10.0.0.5`) or networks (`10.0.0.0/24`). The server says who
+    /// that is, by a [`Peer`](crate::Peer) in the request's extensions.
+    ///
+    /// # Security
+    /// The proxy must set the header itself, and take away one that its client sent.
+    #[doc(alias = "AddCertificateForwarding")]
+    pub fn certificates_from(
+        mut self,
+        header: CertificateHeader,
+        proxies: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.proxies = Some((header, proxies.into_iter().map(Into::into).collect()));
+        self
+    }
+
     /// Checks everything and builds the validator. No request is made.
     ///
     /// # Errors
@@ -91,6 +112,8 @@ impl TokenValidatorBuilder {
         let Config { authority, rules, algorithms } = self.config?;
         let source = Source { client: http::client(&self.http, &authority)?, authority, algorithms };
         let keyring = Arc::new(Keyring::new(source, Arc::clone(&self.clock)));
-        Ok(TokenValidator(Arc::new(Inner { rules, keyring, clock: self.clock, policies: self.policies })))
+        let proxies = self.proxies.map(|(header, written)| Proxies::new(header, &written)).transpose()?;
+        let (clock, policies) = (self.clock, self.policies);
+        Ok(TokenValidator(Arc::new(Inner { rules, keyring, clock, policies, proxies })))
     }
 }

@@ -18,7 +18,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{Section, testing::ManualClock};
-use entra_web_api::TokenValidator;
+use entra_web_api::{TokenValidator, TokenValidatorBuilder};
 use serde_json::{Value, json};
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -88,7 +88,11 @@ impl Entra {
     }
 
     pub(crate) fn validator(&self) -> TokenValidator {
-        TokenValidator::builder(&self.section()).clock(self.clock.clone()).build().unwrap()
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn builder(&self) -> TokenValidatorBuilder {
+        TokenValidator::builder(&self.section()).clock(self.clock.clone())
     }
 
     pub(crate) fn publish(&self, keys: &[usize]) {

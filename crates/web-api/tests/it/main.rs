@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod authorities;
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod entra;
 #[cfg(test)]
 mod judge;

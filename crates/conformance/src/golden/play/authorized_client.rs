@@ -1,7 +1,7 @@
 //! Steps that call through an HTTP client which authorizes by itself.
 
 use anyhow::{Context, Result, bail};
-use entra_abstractions::TokenError;
+use entra_abstractions::{Scheme, TokenError};
 use entra_agent_identities::AgentIdentities;
 use entra_downstream_api::{AuthorizationMiddleware, AuthorizationOptions};
 use http::Method;
@@ -27,7 +27,7 @@ impl Player<'_> {
             },
             None => AuthorizationOptions::new(),
         };
-        let middleware = AuthorizationMiddleware::new(tokens.clone(), defaults);
+        let middleware = AuthorizationMiddleware::new(tokens.clone(), defaults).http(&self.http);
         let client = ClientBuilder::new(client(&self.http)?).with(middleware).build();
         let method = step.verb.as_deref().unwrap_or("GET").to_ascii_uppercase();
         let url = step.url.as_deref().context("no url")?;
@@ -80,7 +80,8 @@ impl Player<'_> {
                         request
                     });
                 }
-                "ProtocolScheme" if value.as_str().is_some_and(|it| it.eq_ignore_ascii_case("Bearer")) => {}
+                "ProtocolScheme" if options::scheme(value) == Some(Scheme::MtlsPop) => said = said.bound(),
+                "ProtocolScheme" if options::scheme(value) == Some(Scheme::Bearer) => {}
                 _ => bail!("the option {name} is not understood"),
             }
         }

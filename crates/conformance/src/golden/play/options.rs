@@ -52,6 +52,13 @@ pub(super) fn apply(request: &mut TokenRequest, options: &Map<String, Value>) ->
     Ok(())
 }
 
+/// The schemes that options name and this library has.
+pub(super) fn scheme(value: &Value) -> Option<Scheme> {
+    let text = value.as_str()?;
+    let known = [("Bearer", Scheme::Bearer), ("MTLS_POP", Scheme::MtlsPop)];
+    known.into_iter().find_map(|(name, scheme)| name.eq_ignore_ascii_case(text).then_some(scheme))
+}
+
 fn note<T>(
     request: &mut TokenRequest,
     value: Result<T, Misconfigured>,

@@ -4,7 +4,8 @@ use std::sync::MutexGuard;
 
 use anyhow::{Context, Result, anyhow, bail};
 use entra_abstractions::{
-    AccessToken, AcquireToken, AgentId, AgentUser, Scopes, SessionKey, Subject, TenantId, TokenRequest, User,
+    AccessToken, AcquireToken, AgentId, AgentUser, Binding, Scopes, SessionKey, Subject, TenantId,
+    TokenRequest, User,
 };
 use entra_agent_identities::AgentIdentities;
 use serde_json::{Value, json};
@@ -24,10 +25,10 @@ impl Player<'_> {
         };
         options::apply(&mut request, &step.options)?;
         for (name, value) in &step.options {
-            let is_bearer = value.as_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"));
+            let scheme = options::scheme(value);
             match name.as_str() {
-                "AcquireTokenOptions" | "RequestAppToken" => {}
-                "ProtocolScheme" if is_bearer => {}
+                "AcquireTokenOptions" | "RequestAppToken" | "Scopes" => {}
+                "ProtocolScheme" if scheme.is_some() => request.scheme = scheme.unwrap_or(request.scheme),
                 _ => bail!("the option {name} is not understood"),
             }
         }
@@ -40,6 +41,10 @@ impl Player<'_> {
                 let header = token.authorization_header();
                 let header = header.to_str()?;
                 Outcome::Done(match session_of(&request) {
+                    None if step.call == Call::BoundHeader => {
+                        let named = |binding: &Binding| self.server.certificate(binding.chain().first()?);
+                        json!({"header": header, "binding_certificate": token.binding().and_then(named)})
+                    }
                     None => json!({"header": header}),
                     Some(key) if self.allocated()?.as_ref() == Some(key) => {
                         json!({"header": header, "session_key": "<allocated>"})
@@ -51,13 +56,14 @@ impl Player<'_> {
     }
 
     fn token_request(&self, step: &Step) -> Result<Result<TokenRequest, Outcome>> {
-        let scopes = match Scopes::new(&step.scopes) {
+        let words = step.options.get("Scopes").map(options::words);
+        let scopes = match Scopes::new(words.as_ref().unwrap_or(&step.scopes)) {
             Ok(scopes) => scopes,
             Err(fault) => return Ok(Err(refused(fault))),
         };
         let as_app = match step.call {
             Call::AppHeader | Call::AcquireApp => true,
-            Call::Header => options::wants_app_token(&step.options).unwrap_or_default(),
+            Call::Header | Call::BoundHeader => options::wants_app_token(&step.options).unwrap_or_default(),
             _ => false,
         };
         if as_app {

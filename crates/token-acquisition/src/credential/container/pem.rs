@@ -4,11 +4,11 @@
 //! wipes what it read.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use entra_abstractions::{Misconfigured, Secret};
+use entra_abstractions::{KeyForm, Misconfigured, Secret};
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
 use zeroize::Zeroizing;
 
-use super::{Container, PrivateKey, locked};
+use super::{Container, locked};
 
 pub(super) fn is_pem(content: &[u8]) -> bool {
     content.windows(BEGIN.len()).any(|window| window == BEGIN)
@@ -25,9 +25,9 @@ pub(super) fn open(content: &[u8], password: Option<&Secret>) -> Result<Containe
         let der = block(&mut lines, content.len())?;
         match label {
             b"CERTIFICATE" => container.certificates.push(der.to_vec()),
-            b"PRIVATE KEY" => container.keys.push(PrivateKey::Pkcs8(der)),
-            b"RSA PRIVATE KEY" => container.keys.push(PrivateKey::Pkcs1(der)),
-            b"ENCRYPTED PRIVATE KEY" => container.keys.push(PrivateKey::Pkcs8(unlock(&der, password)?)),
+            b"PRIVATE KEY" => container.keys.push(KeyForm::Pkcs8(der)),
+            b"RSA PRIVATE KEY" => container.keys.push(KeyForm::Pkcs1(der)),
+            b"ENCRYPTED PRIVATE KEY" => container.keys.push(KeyForm::Pkcs8(unlock(&der, password)?)),
             // Parameters, public keys and requests may lie beside; a key that is not RSA is told by
             // its certificate.
             _ => {}

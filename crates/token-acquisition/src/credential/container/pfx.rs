@@ -1,10 +1,10 @@
 //! Reads PFX (PKCS#12), with or without a password.
 
-use entra_abstractions::{Misconfigured, Secret};
+use entra_abstractions::{KeyForm, Misconfigured, Secret};
 use p12_keystore::{Pkcs12Archive, error::Error};
 use zeroize::Zeroizing;
 
-use super::{Container, PrivateKey, locked};
+use super::{Container, locked};
 
 pub(super) fn open(content: &[u8], password: Option<&Secret>) -> Result<Container, Misconfigured> {
     // The archive rather than the crate's key store: that one follows Java and drops keys without a
@@ -16,7 +16,7 @@ pub(super) fn open(content: &[u8], password: Option<&Secret>) -> Result<Containe
         keys: archive
             .keys
             .iter()
-            .map(|bag| PrivateKey::Pkcs8(Zeroizing::new(bag.key.as_der().to_vec())))
+            .map(|bag| KeyForm::Pkcs8(Zeroizing::new(bag.key.as_der().to_vec())))
             .collect(),
         certificates: archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(),
     })

@@ -47,11 +47,11 @@ async fn a_silent_provider_holds_up_nobody_else() {
     let (provider, client) = (Arc::new(Provider::default()), client(&quick));
     let waiting = {
         let (provider, client) = (Arc::clone(&provider), client.clone());
-        tokio::spawn(async move { provider.token_endpoint(&slow, &client).await })
+        tokio::spawn(async move { provider.token_endpoints(&slow, &client).await })
     };
     // It has been asked, and says nothing.
     let (_held, _) = silent.accept().await.unwrap();
-    let endpoint = provider.token_endpoint(&quick, &client).await.unwrap();
+    let endpoint = provider.token_endpoints(&quick, &client).await.unwrap().token;
     assert_eq!(endpoint.path(), "/token/1");
     assert!(!waiting.is_finished());
     waiting.abort();
@@ -63,7 +63,7 @@ async fn a_silent_provider_is_given_up() {
     let (_silent, document) = listen().await;
     let (provider, client) = (Provider::default(), client(&document));
     let began = tokio::time::Instant::now();
-    let error = provider.token_endpoint(&document, &client).await.unwrap_err();
+    let error = provider.token_endpoints(&document, &client).await.unwrap_err();
     assert!(began.elapsed() <= BUDGET + Duration::from_millis(10));
     assert!(error.to_string().starts_with("no metadata in time: discovery at 127.0.0.1"), "{error}");
 }
@@ -73,12 +73,12 @@ async fn those_who_come_together_share_the_answer_and_the_failure() {
     let (listener, document) = listen().await;
     let answers = answering(listener, &document, &["503 Service Unavailable"]);
     let (provider, client) = (Provider::default(), client(&document));
-    let ask = || provider.token_endpoint(&document, &client);
+    let ask = || provider.token_endpoints(&document, &client);
     let (first, second) = join!(ask(), ask());
     assert!(first.is_err() && second.is_err());
     // A failure is not kept, an answer is.
     let (third, fourth) = join!(ask(), ask());
-    assert_eq!((third.unwrap().path(), fourth.unwrap().path()), ("/token/2", "/token/2"));
-    assert_eq!(ask().await.unwrap().path(), "/token/2");
+    assert_eq!((third.unwrap().token.path(), fourth.unwrap().token.path()), ("/token/2", "/token/2"));
+    assert_eq!(ask().await.unwrap().token.path(), "/token/2");
     answers.abort();
 }

@@ -28,6 +28,7 @@ fn read(status: u16, body: &str, for_user: bool) -> Result<Granted, TokenError> 
         retry_after: None,
         skew: None,
         content_type: Some(&kind),
+        binding: None,
         body: body.as_bytes(),
     };
     answer.read(Exchange::new("test", "login.example"), &post, SystemTime::UNIX_EPOCH)

@@ -1,0 +1,49 @@
+//! The TLS side of a client that shows a certificate.
+
+use std::sync::Arc;
+
+use entra_abstractions::{Binding, Misconfigured};
+use rustls::{
+    ClientConfig,
+    client::Resumption,
+    crypto::aws_lc_rs,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_platform_verifier::Verifier;
+
+/// Trusts the system's authorities and these, and shows the binding's certificate. Sessions are its own:
+/// one that is resumed shows the certificate with which it began.
+pub(crate) fn client_config(binding: &Binding, trusted: &[String]) -> Result<ClientConfig, Misconfigured> {
+    let unusable = "the certificate cannot be that of a connection";
+    // Named, because an application may hold two providers and then rustls knows none.
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(binding.pem().expose().as_bytes())
+        .map_err(|error| Misconfigured::new(unusable).with_source(error))?;
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| Misconfigured::new(unusable).with_source(error))?;
+    let chain = binding.chain().iter().map(|der| CertificateDer::from(der.clone())).collect();
+    // As it is, unparsed: a certificate of version 1 is fine with Entra, and whoever made the binding has
+    // seen that the key belongs to it.
+    let shown = CertifiedKey::new(chain, key);
+    let authorities = trusted.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes()));
+    let authorities = authorities.collect::<Result<Vec<_>, _>>().map_err(|error| {
+        Misconfigured::new("a trusted certificate authority is not PEM").with_source(error)
+    })?;
+    let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider)).map_err(|error| {
+        Misconfigured::new("the system's certificate authorities cannot be read")
+            .hint("is a store of trusted certificates installed?")
+            .with_source(error)
+    })?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Misconfigured::new("no TLS can be spoken here").with_source(error))?
+        .dangerous() // rustls's word for any verifier but its own; this one asks the system
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    config.resumption = Resumption::in_memory_sessions(32);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,32 @@
+//! What this acquirer can bind to a certificate, told before it is asked to.
+
+use async_trait::async_trait;
+use entra_abstractions::{
+    AssertionContext, BindTokens, Binding, CorrelationId, Misconfigured, Scheme, TokenError, TokenRequest,
+};
+
+use super::TokenAcquirer;
+use crate::region;
+
+#[async_trait]
+impl BindTokens for TokenAcquirer {
+    fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured> {
+        let request = TokenRequest { scheme: Scheme::MtlsPop, ..request.clone() };
+        let plan = self.plan(&request)?;
+        let authority = self.application().authority();
+        if let Some(endpoint) = authority.token_endpoint(&plan.tenant) {
+            region::mtls(authority, &endpoint, None)?;
+        }
+        self.credentials().check_bound()
+    }
+
+    async fn binding(&self) -> Result<Binding, TokenError> {
+        let host = self.application().authority_host();
+        let client = self.identity().client.clone();
+        let mut context = AssertionContext::new(client, host, CorrelationId::random());
+        context.is_bound = true;
+        let proof = self.credentials().prove(&context).await?;
+        let binding = proof.binding().cloned();
+        binding.ok_or_else(|| Misconfigured::new("the application has no certificate of its own").into())
+    }
+}
