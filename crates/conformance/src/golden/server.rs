@@ -76,8 +76,8 @@ impl Server {
     }
 
     /// The name of a certificate.
-    pub(crate) fn certificate(&self, der: &[u8]) -> Option<&str> {
-        Some(self.stage.captor.certificates.name(der))
+    pub(crate) fn certificate(&self, der: &[u8]) -> &str {
+        self.stage.captor.certificates.name(der)
     }
 
     /// What was asked since the last call, in order.

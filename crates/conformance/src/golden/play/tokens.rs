@@ -42,7 +42,8 @@ impl Player<'_> {
                 let header = header.to_str()?;
                 Outcome::Done(match session_of(&request) {
                     None if step.call == Call::BoundHeader => {
-                        let named = |binding: &Binding| self.server.certificate(binding.chain().first()?);
+                        let named =
+                            |binding: &Binding| Some(self.server.certificate(binding.chain().first()?));
                         json!({"header": header, "binding_certificate": token.binding().and_then(named)})
                     }
                     None => json!({"header": header}),
