@@ -105,11 +105,14 @@ fn delegated_and_app_permissions_of_one_api() {
 fn stores_and_hosts_prove_the_application() {
     let settings = load(documented!("bound-token"), &IDS[..2]);
     assert!(application(&settings).is_ok());
-    // Binding the token to the certificate is still to come.
-    refused(
-        Api::from_section(&settings.section("SecureApi"), nobody()),
-        &["SecureApi.ProtocolScheme", "MTLS_POP", "SecureApi.Scopes"],
-    );
+    refused(Api::from_section(&settings.section("SecureApi"), nobody()), &["SecureApi.Scopes"]);
+    let scopes = [IDS[0], IDS[1], ("SecureApi__Scopes", "api://secure/.default")];
+    let settings = load(documented!("bound-token"), &scopes);
+    // Who has no certificate binds nothing, and is told so when the API is made.
+    let told = ["SecureApi.ProtocolScheme", "makes no bound tokens"];
+    refused(Api::from_section(&settings.section("SecureApi"), nobody()), &told);
+    let tokens = TokenAcquirer::builder(application(&settings).unwrap()).build().unwrap();
+    assert!(Api::from_section(&settings.section("SecureApi"), tokens).is_ok());
 
     let settings = load(documented!("two-apis"), &IDS[..2]);
     assert!(application(&settings).is_ok());

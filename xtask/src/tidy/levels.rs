@@ -6,19 +6,19 @@ use crate::repository::{Crate, Repository};
 /// The level of each library, by the name of its folder.
 const LEVELS: &[(&str, u8)] = &[
     ("abstractions", 0),
-    ("settings", 1),
     ("mtls-pop", 1),
-    ("cache-sql", 1),
-    ("token-acquisition", 2),
-    ("cache-cosmos", 1),
-    ("cache-redis", 1),
-    ("cache-sqlserver", 1),
+    ("azure-credential", 2),
+    ("cache-cosmos", 2),
+    ("cache-redis", 2),
+    ("cache-sql", 2),
+    ("cache-sqlserver", 2),
     ("downstream-api", 2),
-    ("web-api", 1),
-    ("azure-credential", 1),
-    ("graph", 3),
-    ("cache", 2),
+    ("settings", 2),
+    ("token-acquisition", 2),
+    ("web-api", 2),
     ("agent-identities", 3),
+    ("cache", 3),
+    ("graph", 3),
 ];
 
 /// What may depend on every crate, and nothing on it.
