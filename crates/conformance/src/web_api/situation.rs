@@ -79,6 +79,10 @@ const WORDS: &[Word] = &[
         let is_odd = |header: &String| header.trim() != header.trim_ascii();
         s.case.authorization.iter().any(|header| is_odd(header) || header.contains(" \u{a0}"))
     }),
+    ("it is shown as bound to a certificate", |s| {
+        let is_bound = |header: &String| header.to_ascii_lowercase().starts_with("mtls_pop ");
+        s.case.authorization.iter().any(is_bound)
+    }),
     ("a member of its header is no text", |s| {
         let names = ["kid", "typ", "cty", "x5t", "x5t#S256", "x5u", "jku", "enc"];
         s.token().is_some_and(|token| names.iter().any(|name| is_other_than_text(token.header.get(*name))))
