@@ -35,6 +35,7 @@ struct Shared {
     life: Option<Life>,
     is_lost: AtomicBool,
     is_asked: AtomicBool,
+    is_read_only: AtomicBool,
 }
 
 /// What a server says it is.
@@ -55,9 +56,19 @@ impl Connection {
         kind: Kind,
         life: Option<Life>,
     ) -> Self {
-        let (is_lost, is_asked) = (AtomicBool::new(false), AtomicBool::new(false));
         let runtime = Handle::current();
-        Self(Arc::new(Shared { multiplexed, driver, runtime, endpoint, kind, life, is_lost, is_asked }))
+        let (is_lost, is_asked, is_read_only) = Default::default();
+        Self(Arc::new(Shared {
+            multiplexed,
+            driver,
+            runtime,
+            endpoint,
+            kind,
+            life,
+            is_lost,
+            is_asked,
+            is_read_only,
+        }))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -87,6 +98,20 @@ impl Connection {
     /// Not to be used again.
     pub(crate) fn give_up(&self) {
         self.0.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// It leads to a server that takes no writes any more. Reads are served on.
+    pub(crate) fn takes_no_writes(&self) {
+        self.0.is_read_only.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.0.is_read_only.load(Ordering::Relaxed)
+    }
+
+    /// Whether both are the same one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Sends a command and waits for its answer.

@@ -46,6 +46,7 @@ struct State {
     /// When the last try failed, and how.
     failed: Option<(Instant, Failure)>,
     renewed: Option<Instant>,
+    went_past: Option<Instant>,
 }
 
 type Opening = Shared<BoxFuture<'static, Result<Connection, Failure>>>;
@@ -78,6 +79,24 @@ impl Link {
         opening.await
     }
 
+    /// Another connection than this one, whose server takes no writes any more; none where one was
+    /// looked for just now. This one serves reads until there is another.
+    pub(crate) async fn past(self: &Arc<Self>, refusing: &Connection) -> Option<Result<Connection, Failure>> {
+        refusing.takes_no_writes();
+        let opening = {
+            let mut state = self.state();
+            if let Some(other) = state.open.clone().filter(|open| !open.is(refusing)) {
+                return Some(Ok(other));
+            }
+            if state.opening.is_none() && state.went_past.is_some_and(|at| at.elapsed() < PAUSE) {
+                return None;
+            }
+            state.went_past = Some(Instant::now());
+            self.start(&mut state)
+        };
+        Some(opening.await)
+    }
+
     /// Whether a request can be sent without waiting for a connection.
     pub(crate) fn is_open(&self) -> bool {
         self.state().open.as_ref().is_some_and(|open| open.is_usable(|| self.dialer.clock.now()))
@@ -103,15 +122,16 @@ impl Link {
                     state.failed = None;
                     // The token in the cache may be the one that is about to end: then the
                     // connection that is there serves as long as the new one would.
-                    let is_newer = state.open.as_ref().is_none_or(|old| new.ends_at() > old.ends_at());
-                    if is_newer
-                        || !state.open.as_ref().is_some_and(|old| old.is_usable(|| link.dialer.clock.now()))
-                    {
+                    let is_better = state.open.as_ref().is_none_or(|old| {
+                        let is_usable = old.is_usable(|| link.dialer.clock.now());
+                        !is_usable || old.is_read_only() || new.ends_at() > old.ends_at()
+                    });
+                    if is_better {
                         state.open = Some(new.clone());
                     }
                 }
                 Err(failure) => {
-                    if state.open.is_some() {
+                    if state.open.as_ref().is_some_and(|old| !old.is_read_only()) {
                         tracing::warn!(what = %failure.words(), "a connection to Redis was not renewed; its token ends soon");
                     }
                     state.failed = Some((Instant::now(), failure.clone()));
@@ -156,8 +176,8 @@ impl fmt::Debug for Link {
     }
 }
 
-/// After a failure the next caller tries again, but not sooner: a server that comes back is found
-/// within this time, and one that is away is not showered with tries.
+/// After a failure the next caller tries again, but not sooner: a server that comes back, or one that
+/// takes writes, is found within this time, and one that is away is not showered with tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How often a newer token is asked for while the old one ends.

@@ -87,10 +87,10 @@ impl Inner {
             }
             // It became a replica while the connection was open. Nothing was done, so it is done
             // now where the writes are taken.
-            Err(failure) if failure.is("READONLY") => {
-                connection.give_up();
-                self.link.connection().await?.ask(command).await
-            }
+            Err(failure) if failure.is("READONLY") => match self.link.past(&connection).await {
+                Some(other) => other?.ask(command).await,
+                None => Err(failure),
+            },
             answered => answered,
         }
     }

@@ -58,10 +58,9 @@ impl Failure {
     }
 
     /// Whether the connection on which it happened is of no use any more, and another one may be:
-    /// after a fail-over the next one leads to the new primary, and whoever finds no table looks
-    /// for it again.
+    /// whoever finds no table looks for it again.
     pub(crate) fn ends_connection(&self) -> bool {
-        matches!(self.kind, Kind::Away | Kind::Slow | Kind::ReadOnly | Kind::Missing)
+        matches!(self.kind, Kind::Away | Kind::Slow | Kind::Missing)
     }
 
     /// What the driver says where it is not the database that speaks: the network, TLS, itself.

@@ -1,9 +1,11 @@
 //! A few connections, opened when they are needed and used again.
 //!
-//! sqlx has a pool of its own. This one differs in three ways that matter here: who opens a
+//! sqlx has a pool of its own. This one differs in four ways that matter here: who opens a
 //! connection or asks a question and then goes away (the engine gives a look 100 ms) takes nothing
 //! with them, because both go on in a task; a connection on which something did not end is closed,
-//! never pinged; and no task runs while nothing is asked.
+//! never pinged; where writes are refused, reads keep their connections while a write now and then
+//! looks whether a new one leads to a server that takes them; and no task runs while nothing is
+//! asked.
 
 use std::{
     sync::{
@@ -36,6 +38,8 @@ pub(crate) struct Pool<D: Dialect> {
     /// Whether the table has been looked at and is ours.
     is_fit: AtomicBool,
     looking: Mutex<()>,
+    /// When a write last went past a server that takes none.
+    went_past: std::sync::Mutex<Option<Instant>>,
 }
 
 struct Idle<D: Dialect> {
@@ -66,6 +70,11 @@ const MAX_IDLE: Duration = Duration::from_mins(2);
 /// A connection is not used longer than this, so that instances find back to a server that was away.
 const MAX_AGE: Duration = Duration::from_mins(30);
 
+/// After a fail-over a new connection leads to the server that takes writes, where there is one. A
+/// database that refuses for hours (a replica, a disk that is full) is not connected to for each of
+/// the writes that it refuses: a connection costs it more than a thousand reads.
+const PAST: Duration = Duration::from_millis(500);
+
 /// How often a statement that the database undid is asked again.
 const CONFLICTS: u32 = 4;
 
@@ -81,6 +90,7 @@ impl<D: Dialect> Pool<D> {
             writers: Arc::new(Semaphore::new(writers)),
             is_fit: AtomicBool::new(false),
             looking: Mutex::default(),
+            went_past: std::sync::Mutex::default(),
         })
     }
 
@@ -117,6 +127,9 @@ impl<D: Dialect> Pool<D> {
     async fn ask_until_answered<Q: Question<D>>(&self, question: &Q) -> Result<Q::Answer, Failure> {
         if let Some(idle) = self.take_idle() {
             match self.ask_on(question, idle).await {
+                Err(failure) if failure.kind() == Kind::ReadOnly => {
+                    return self.ask_past(question, failure).await;
+                }
                 // What broke one broke most likely all that are as old.
                 Err(failure) if failure.ends_connection() => self.lock_idle().clear(),
                 answer => return answer,
@@ -129,6 +142,30 @@ impl<D: Dialect> Pool<D> {
             }
             answer => answer,
         }
+    }
+
+    /// Asks on a new connection what was refused because the server takes no writes, unless another
+    /// write did so just now. Reads go on meanwhile with what there is.
+    async fn ask_past<Q: Question<D>>(&self, question: &Q, refused: Failure) -> Result<Q::Answer, Failure> {
+        if !self.goes_past() {
+            return Err(refused);
+        }
+        let mut on = self.open().await?;
+        let answer = question.ask(&self.dialect, &mut on.connection).await;
+        let answer = answer.map_err(|error| self.dialect.failure(&error))?;
+        // All that were opened before lead to the server that takes no writes.
+        self.lock_idle().retain(|one| one.opened_at >= on.opened_at);
+        self.put_back(on);
+        Ok(answer)
+    }
+
+    fn goes_past(&self) -> bool {
+        let mut went_past = self.went_past.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes = went_past.is_none_or(|at| at.elapsed() >= PAST);
+        if goes {
+            *went_past = Some(Instant::now());
+        }
+        goes
     }
 
     async fn ask_on<Q: Question<D>>(&self, question: &Q, mut on: Idle<D>) -> Result<Q::Answer, Failure> {

@@ -18,15 +18,19 @@ use crate::connect::Connection;
 pub(crate) struct Pool {
     idle: Mutex<Vec<(Connection, Instant)>>,
     slots: Semaphore,
+    went_past: Mutex<Option<Instant>>,
 }
 
 /// Gateways and firewalls forget a connection that is idle for some minutes, without a word to
 /// either end: Azure's after four. What asks on such a one waits in vain.
 const IDLE: Duration = Duration::from_secs(180);
 
+/// How often a server that takes writes is looked for.
+const PAST: Duration = Duration::from_millis(500);
+
 impl Pool {
     pub(crate) fn new(connections: usize) -> Self {
-        Self { idle: Mutex::default(), slots: Semaphore::new(connections) }
+        Self { idle: Mutex::default(), slots: Semaphore::new(connections), went_past: Mutex::default() }
     }
 
     /// The right to use one connection, when fewer than the most are in use.
@@ -44,6 +48,17 @@ impl Pool {
     /// Takes a connection back that can be used again.
     pub(crate) fn give_back(&self, connection: Connection) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+    }
+
+    /// Whether to look past a server that takes no writes for one that does: not each time that it
+    /// refuses one, since that can go on for hours, and a connection costs it more than the refusal.
+    pub(crate) fn goes_past(&self) -> bool {
+        let mut went_past = self.went_past.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes = went_past.is_none_or(|at| at.elapsed() >= PAST);
+        if goes {
+            *went_past = Some(Instant::now());
+        }
+        goes
     }
 
     /// Closes what is idle: where one is broken, the others are.

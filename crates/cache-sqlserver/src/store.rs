@@ -93,13 +93,16 @@ impl SqlServerStore {
         asking.await.unwrap_or_else(|_| Err(self.error("was not asked to the end: the runtime shuts down")))
     }
 
-    /// On an idle connection; where that turns out to be broken or there is none, on a new one.
+    /// On an idle connection; where that turns out to be broken, or leads to a server that takes no
+    /// writes, or there is none, on a new one.
     async fn ask_long(&self, ask: &Ask) -> Result<Vec<Row>, StoreError> {
         let Inner { pool, .. } = &*self.0;
         let _slot = pool.slot().await;
+        let mut goes_past = false;
         if let Some(mut connection) = pool.take() {
             let asked = self.ask_on(&mut connection, ask).await;
             match self.keep(connection, asked) {
+                Err(error) if words::is_read_only(&error) && pool.goes_past() => goes_past = true,
                 Err(error) if !words::spares_the_connection(&error) => pool.clear(),
                 asked => return asked.map_err(|error| self.refused(&error)),
             }
@@ -109,6 +112,13 @@ impl SqlServerStore {
             self.prepare(&mut connection).await?;
         }
         let asked = self.ask_on(&mut connection, ask).await;
+        if goes_past {
+            // Reads go on with what there is, unless this one leads elsewhere.
+            match &asked {
+                Ok(_) => pool.clear(),
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
         self.keep(connection, asked).map_err(|error| self.refused(&error))
     }
 

@@ -7,9 +7,14 @@ use tiberius::error::Error;
 
 /// Whether a connection can be used on after this error.
 pub(crate) fn spares_the_connection(error: &Error) -> bool {
-    // From severity 20 on the server ends the connection. After a fail-over the server that one
-    // is connected to can be the read-only one: the name may lead to the other by now.
-    matches!(error, Error::Server(token) if token.class() < 20 && !READ_ONLY.contains(&token.code()))
+    // From severity 20 on the server ends the connection.
+    matches!(error, Error::Server(token) if token.class() < 20)
+}
+
+/// Whether the server takes no writes. After a fail-over the one that is connected to can be the
+/// read-only one: the name may lead to the other by now.
+pub(crate) fn is_read_only(error: &Error) -> bool {
+    error.code().is_some_and(|code| READ_ONLY.contains(&code))
 }
 
 /// Whether the table is not there, or is not to be seen.

@@ -15,7 +15,7 @@ use entra_abstractions::{
     testing::{FakeAcquirer, ManualClock, assert_no_secrets, store_conformance, store_outage_conformance},
 };
 use entra_cache_sql::{SqlStore, SqlStoreBuilder};
-use entra_services::{PASSWORD, Server};
+use entra_services::{PASSWORD, Proxy, Server};
 use futures_util::future::join_all;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -122,6 +122,32 @@ async fn survives_outages(builder: SqlStoreBuilder, server: &Server) {
         assert!(asked.is_err());
     }
     server.thaw();
+    works_soon(&store).await;
+}
+
+/// A server that refuses writes for long is read from as before: what it refuses costs it, and those
+/// who read, no connection, but for one now and then that looks for a server that takes writes.
+async fn refused_writes_cost_no_connection(
+    builder: SqlStoreBuilder,
+    proxy: &Proxy,
+    refuse: impl FnOnce(),
+    accept: impl FnOnce(),
+) {
+    let store = builder.create_if_not_exists(true).build().unwrap();
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    refuse();
+    // It may take a moment until every session has heard of it.
+    while store.put(&key("a"), entry(b"x")).await.is_ok() {}
+    let (before, began) = (proxy.connections(), clock_of_the_wall());
+    for _ in 0..300 {
+        let error = store.put(&key("a"), entry(b"y")).await.unwrap_err();
+        assert!(error.what().starts_with("is read-only"), "{error}");
+        assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"x");
+    }
+    let (opened, took) = (proxy.connections() - before, began.elapsed());
+    println!("600 questions, 300 refused, in {took:?}: {opened} connections");
+    assert!(u128::from(opened) <= 1 + took.as_millis() / 500, "{opened} in {took:?}");
+    accept();
     works_soon(&store).await;
 }
 

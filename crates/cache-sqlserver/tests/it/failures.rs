@@ -55,6 +55,25 @@ async fn refusals_are_told_in_an_operators_words() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_no_writes_is_not_logged_in_to_for_each() {
+    let Bench { double, clock, store } = Bench::start().await;
+    store.put(&key(), entry(&clock)).await.unwrap();
+    let before = double.with(|table| {
+        table.refuses = Some(Refusal::Error(3_906, 16));
+        table.logins
+    });
+    let began = tokio::time::Instant::now();
+    for _ in 0..200 {
+        assert!(words(&store.put(&key(), entry(&clock)).await.unwrap_err()).starts_with("is read-only"));
+    }
+    let logins = double.with(|table| table.logins) - before;
+    assert!(u128::from(logins) <= 1 + began.elapsed().as_millis() / 500, "{logins}");
+    double.with(|table| table.refuses = None);
+    store.put(&key(), entry(&clock)).await.unwrap();
+    assert!(store.get(&key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_refused_login_is_told() {
     let Bench { double, store, .. } = Bench::start().await;
     let check = async |number, expected: &str| {

@@ -180,6 +180,30 @@ async fn a_fail_over_from_a_frozen_primary() {
     store.put(&key("a"), entry(b"y")).await.unwrap();
 }
 
+/// It became a replica, and nobody took over yet: what it has is served, and refused writes cost those
+/// who read no connection.
+#[tokio::test]
+async fn a_replica_is_read_on() {
+    let redis = Redis::start().unwrap();
+    let proxy = Proxy::before(redis.port()).unwrap();
+    let store = store(format!("127.0.0.1:{}", proxy.port()));
+    store.put(&key("a"), entry(b"x")).await.unwrap();
+    redis.command(&["REPLICAOF", "127.0.0.1", "1"]).unwrap();
+    let (before, began) = (proxy.connections(), watch());
+    for _ in 0..300 {
+        let error = store.put(&key("a"), entry(b"y")).await.unwrap_err();
+        assert!(error.what().contains("a fail-over may be under way"), "{error}");
+        assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"x");
+    }
+    let (opened, took) = (proxy.connections() - before, began.elapsed());
+    assert!(u128::from(opened) <= 1 + took.as_millis() / 200, "{opened} in {took:?}");
+    redis.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    while store.put(&key("a"), entry(b"y")).await.is_err() {
+        assert!(began.elapsed() < SOON, "it takes writes again");
+    }
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"y");
+}
+
 #[tokio::test]
 async fn a_server_of_a_cluster() {
     let cluster = Arc::new(RedisCluster::start().unwrap());

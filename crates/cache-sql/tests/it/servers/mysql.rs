@@ -1,7 +1,7 @@
 //! MariaDB, which speaks MySQL's protocol and all of its statements that are used here.
 
 use super::*;
-use entra_services::MariaDb;
+use entra_services::{MariaDb, Proxy};
 
 fn on(url: &str, table: &str) -> SqlStoreBuilder {
     SqlStore::mysql(url).unwrap().table_name(own(table))
@@ -44,6 +44,15 @@ async fn it_survives_outages() {
     assert!(store.get(&key("a")).await.unwrap().is_some(), "it serves what it has");
     server.accept_writes().unwrap();
     works_soon(&store).await;
+}
+
+#[tokio::test]
+async fn refused_writes_leave_readers_alone() {
+    let server = MariaDb::start().unwrap();
+    let proxy = Proxy::before(server.port()).unwrap();
+    let url = server.url().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let (refuse, accept) = (|| server.refuse_writes().unwrap(), || server.accept_writes().unwrap());
+    refused_writes_cost_no_connection(SqlStore::mysql(&url).unwrap(), &proxy, refuse, accept).await;
 }
 
 #[tokio::test]

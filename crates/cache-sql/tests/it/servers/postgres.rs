@@ -1,7 +1,7 @@
 //! PostgreSQL.
 
 use super::*;
-use entra_services::PostgreSql;
+use entra_services::{PostgreSql, Proxy};
 
 fn on(url: &str, schema: &str) -> SqlStoreBuilder {
     SqlStore::postgres(url).unwrap().schema_name(own(schema))
@@ -46,6 +46,28 @@ async fn it_survives_outages() {
     assert!(store.get(&key("a")).await.unwrap().is_some(), "it serves what it has");
     server.accept_writes().unwrap();
     works_soon(&store).await;
+}
+
+#[tokio::test]
+async fn refused_writes_leave_readers_alone() {
+    let server = PostgreSql::start().unwrap();
+    let proxy = Proxy::before(server.port()).unwrap();
+    let url = server.url().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let on = || SqlStore::postgres(&url).unwrap();
+    let (refuse, accept) = (|| server.refuse_writes().unwrap(), || server.accept_writes().unwrap());
+    refused_writes_cost_no_connection(on(), &proxy, refuse, accept).await;
+
+    // As after a fail-over: what is open leads to a server that takes no writes, what is new to one
+    // that does.
+    server.sql("ALTER ROLE app SET default_transaction_read_only = on").unwrap();
+    let store = on().build().unwrap();
+    assert!(store.put(&key("a"), entry(b"y")).await.is_err());
+    server.sql("ALTER ROLE app RESET default_transaction_read_only").unwrap();
+    let before = proxy.connections();
+    store.put(&key("a"), entry(b"y")).await.unwrap();
+    store.put(&key("a"), entry(b"z")).await.unwrap();
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"z");
+    assert_eq!(proxy.connections() - before, 1, "the new one is used on");
 }
 
 #[tokio::test]
