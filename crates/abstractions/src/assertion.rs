@@ -5,7 +5,7 @@ use std::{fmt, fmt::Debug, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::{Binding, Claims, ClientId, CorrelationId, FmiPath, Secret, TenantId, TokenError};
+use crate::{Binding, Claims, ClientId, CorrelationId, FmiPath, Misconfigured, Secret, TenantId, TokenError};
 
 /// Provides a signed assertion (RFC 7523) with which the application proves itself: from a
 /// federated identity provider, a vault, another token endpoint.
@@ -21,6 +21,15 @@ pub trait ProvideAssertion: Send + Sync + Debug {
     /// # Errors
     /// Whatever [`TokenError`] tells who must act; the next configured credential is tried.
     async fn assertion(&self, context: &AssertionContext) -> Result<SignedAssertion, TokenError>;
+
+    /// Whether its assertions could be bound to a certificate: whoever makes an API that needs it asks
+    /// beforehand.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] saying why they never can.
+    fn check_bound(&self) -> Result<(), Misconfigured> {
+        Ok(())
+    }
 }
 
 /// What an assertion is wanted for.

@@ -15,7 +15,7 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Misconfigured, Secret, TokenError, TokenRequest};
+use crate::{HoldKey, Misconfigured, Secret, TokenError, TokenRequest};
 
 /// A certificate with its chain and its private key, which never changes: a renewed certificate is
 /// another binding, also where its key is the same.
@@ -29,7 +29,13 @@ pub struct Binding(Arc<Bound>);
 struct Bound {
     thumbprint: Box<str>,
     chain: Box<[Vec<u8>]>,
-    pem: Secret,
+    key: Key,
+}
+
+enum Key {
+    /// With the chain before it.
+    Pem(Secret),
+    Held(Arc<dyn HoldKey>),
 }
 
 /// In which form a private key is written, as DER.
@@ -49,10 +55,6 @@ impl Binding {
     /// # Errors
     /// [`Misconfigured`] when there is no certificate.
     pub fn new(chain: Vec<Vec<u8>>, key: &KeyForm) -> Result<Self, Misconfigured> {
-        let Some(leaf) = chain.first() else {
-            return Err(Misconfigured::new("there is no certificate to bind to"));
-        };
-        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, leaf)).into();
         let (label, key) = match key {
             KeyForm::Pkcs8(der) => ("PRIVATE KEY", der),
             KeyForm::Pkcs1(der) => ("RSA PRIVATE KEY", der),
@@ -64,7 +66,23 @@ impl Binding {
             write_pem(&mut pem, "CERTIFICATE", der);
         }
         write_pem(&mut pem, label, key);
-        Ok(Self(Arc::new(Bound { thumbprint, chain: chain.into(), pem: Secret::new(pem) })))
+        Self::of(chain, Key::Pem(Secret::new(pem)))
+    }
+
+    /// A certificate, those above it, each as DER, and a private key that is used where it is held.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is no certificate.
+    pub fn held(chain: Vec<Vec<u8>>, key: Arc<dyn HoldKey>) -> Result<Self, Misconfigured> {
+        Self::of(chain, Key::Held(key))
+    }
+
+    fn of(chain: Vec<Vec<u8>>, key: Key) -> Result<Self, Misconfigured> {
+        let Some(leaf) = chain.first() else {
+            return Err(Misconfigured::new("there is no certificate to bind to"));
+        };
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, leaf)).into();
+        Ok(Self(Arc::new(Bound { thumbprint, chain: chain.into(), key })))
     }
 
     /// The SHA-256 of the certificate, as `cnf.x5t#S256` of a token has it (RFC 8705 section 3.1).
@@ -78,9 +96,20 @@ impl Binding {
         &self.0.chain
     }
 
-    /// Chain and key as PEM, for a TLS client.
-    pub fn pem(&self) -> &Secret {
-        &self.0.pem
+    /// Chain and key as PEM, for a TLS client; nothing where the key does not leave.
+    pub fn pem(&self) -> Option<&Secret> {
+        match &self.0.key {
+            Key::Pem(pem) => Some(pem),
+            Key::Held(_) => None,
+        }
+    }
+
+    /// The key, where it does not leave.
+    pub fn held_key(&self) -> Option<&Arc<dyn HoldKey>> {
+        match &self.0.key {
+            Key::Pem(_) => None,
+            Key::Held(key) => Some(key),
+        }
     }
 }
 
@@ -171,13 +200,9 @@ mod tests {
     fn the_key_shows_in_the_pem_alone() {
         let binding = binding(&[7; 100]);
         let key = STANDARD.encode("s3cret key");
-        assert!(
-            binding
-                .pem()
-                .expose()
-                .ends_with(&format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"))
-        );
-        assert!(binding.pem().expose().lines().all(|line| line.len() <= 64));
+        let pem = binding.pem().unwrap().expose();
+        assert!(pem.ends_with(&format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n")));
+        assert!(pem.lines().all(|line| line.len() <= 64));
         assert!(!format!("{binding:?}").contains(&key));
     }
 }

@@ -13,6 +13,7 @@ mod connection_string;
 mod correlation;
 mod environment;
 mod error;
+mod held_key;
 mod http_settings;
 mod id;
 mod pop_key;
@@ -42,6 +43,7 @@ pub use error::{
     ClockSkew, Diagnosis, Exchange, Fault, Faults, InteractionRequired, LostSession, Misconfigured, Owner,
     Rejected, TokenError, Unavailable,
 };
+pub use held_key::{AttestKey, AttestationContext, HoldKey, RsaSignature};
 pub use http_settings::HttpSettings;
 pub use id::{AgentId, ClientId, ObjectId, TenantId, is_guid};
 pub use pop_key::PopKey;
