@@ -153,8 +153,12 @@ impl AcquireToken for AgentIdentities {
 impl BindTokens for AgentIdentities {
     /// An agent's token is bound to its blueprint's certificate.
     fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured> {
+        if matches!(request.subject, Subject::Agent(..)) {
+            // Its own acquirer knows which of an agent's tokens can be bound, but not by which credential.
+            self.acquirer_of(request).check(request)?;
+        }
         let subject = match &request.subject {
-            Subject::Agent(_, AgentSubject::App) => Subject::App,
+            Subject::Agent(..) => Subject::App,
             other => other.clone(),
         };
         self.blueprint.check(&TokenRequest { subject, ..request.clone() })

@@ -5,6 +5,8 @@ mod agent_user;
 #[cfg(test)]
 mod autonomous;
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod interactive;

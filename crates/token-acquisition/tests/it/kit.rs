@@ -11,7 +11,7 @@ use entra_abstractions::{
     TokenError, TokenRequest, UserAssertion,
     testing::{ManualClock, MemoryStore, share},
 };
-use entra_emulator::{Directory, Emulator, Entry, ids};
+use entra_emulator::{Directory, Emulator, EmulatorBuilder, Entry, ids};
 use entra_token_acquisition::{
     Application, ApplicationBuilder, AuthorizationCode, TokenAcquirer, TokenAcquirerBuilder,
 };
@@ -33,12 +33,28 @@ impl Kit {
         Self::with(Directory::default())
     }
 
-    /// Both clocks stand still, at a time when the emulator's certificates are valid.
     pub(crate) fn with(directory: Directory) -> Self {
+        Self::before(Emulator::builder().directory(directory))
+    }
+
+    /// The same over TLS, where clients may show certificates.
+    pub(crate) fn secured() -> Self {
+        Self::before(Emulator::builder().https(true))
+    }
+
+    /// Both clocks stand still, at a time when the emulator's certificates are valid.
+    fn before(emulator: EmulatorBuilder) -> Self {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_083_200);
-        let emulator = Emulator::builder().directory(directory).strict_traffic().start_blocking().unwrap();
+        let emulator = emulator.strict_traffic().start_blocking().unwrap();
         emulator.clock().hold(now);
         Self { emulator, clock: Arc::new(ManualClock::new(now)) }
+    }
+
+    /// Trusts this Entra, and finds it under these names, too.
+    pub(crate) fn http(&self, hosts: &[&str]) -> HttpSettings {
+        let address = format!("127.0.0.1:{}", self.emulator.port()).parse().unwrap();
+        let trusting = HttpSettings::default().trust_pem(self.emulator.ca_pem().unwrap());
+        hosts.iter().fold(trusting, |http, host| http.resolve(*host, address))
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -102,7 +118,7 @@ impl Kit {
             .append_pair("login_hint", &self.emulator.directory().user(user).unwrap().upn)
             .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(digest))
             .append_pair("code_challenge_method", "S256");
-        let response = browser().get(url).send().await.unwrap();
+        let response = self.browser().get(url).send().await.unwrap();
         let back = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
         let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
         (code, verifier)
@@ -126,11 +142,20 @@ impl Kit {
             .append_pair("redirect_uri", CALLBACK)
             .append_pair("scope", &format!("{wanted} offline_access"))
             .finish();
-        let request = browser().post(format!("{}/oauth2/v2.0/token", self.emulator.authority(ids::TENANT)));
+        let request =
+            self.browser().post(format!("{}/oauth2/v2.0/token", self.emulator.authority(ids::TENANT)));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         let answer: Value =
             serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
         answer["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the tests' own browser")]
+    fn browser(&self) -> reqwest::Client {
+        let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let trusted =
+            self.emulator.ca_pem().map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).unwrap());
+        browser.tls_certs_merge(trusted).build().unwrap()
     }
 
     /// The token requests so far.
@@ -153,11 +178,6 @@ pub(crate) fn builder(application: Application, clock: Arc<dyn Clock>) -> TokenA
         .environment(Environment::empty())
         .http(HttpSettings::default())
         .retry_delay(Duration::ZERO)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the tests' own browser")]
-fn browser() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
 pub(crate) fn scopes(text: &str) -> Scopes {

@@ -9,6 +9,10 @@ mod authorities;
 #[cfg(test)]
 mod bound;
 #[cfg(test)]
+mod bound_credential;
+#[cfg(test)]
+mod bound_federated;
+#[cfg(test)]
 mod challenges;
 #[cfg(test)]
 mod chaos;
