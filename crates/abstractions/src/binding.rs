@@ -4,7 +4,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use async_trait::async_trait;
@@ -37,6 +37,11 @@ enum Key {
     Pem(Secret),
     Held(Arc<dyn HoldKey>),
 }
+
+/// A certificate that is kept in mind, not held: with the last credential and the last token that hold
+/// it, it is gone.
+#[derive(Clone)]
+pub struct WeakBinding(Weak<Bound>);
 
 /// In which form a private key is written, as DER.
 #[expect(clippy::exhaustive_enums, reason = "whoever writes a key must know how")]
@@ -111,6 +116,23 @@ impl Binding {
             Key::Held(key) => Some(key),
         }
     }
+
+    /// The same, for whoever must not be why it stays.
+    pub fn downgrade(&self) -> WeakBinding {
+        WeakBinding(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakBinding {
+    /// The certificate, while somebody holds it.
+    pub fn upgrade(&self) -> Option<Binding> {
+        self.0.upgrade().map(Binding)
+    }
+
+    /// Whether nobody holds it any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 fn write_pem(pem: &mut String, label: &str, der: &[u8]) {
@@ -153,6 +175,12 @@ impl fmt::Debug for Binding {
     }
 }
 
+impl fmt::Debug for WeakBinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakBinding")
+    }
+}
+
 impl fmt::Debug for KeyForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -170,6 +198,15 @@ pub trait BindTokens: Send + Sync {
     /// # Errors
     /// [`Misconfigured`] saying why it never can: the developer must act.
     fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured>;
+
+    /// Whether there could be a certificate for an API that takes it alone. Whoever cannot know that
+    /// beforehand leaves it to [`binding`](Self::binding).
+    ///
+    /// # Errors
+    /// [`Misconfigured`] saying why there never can be one: the developer must act.
+    fn check_certificate(&self) -> Result<(), Misconfigured> {
+        Ok(())
+    }
 
     /// The certificate to which the next token would be bound, for an API that takes the certificate
     /// alone.
@@ -194,6 +231,15 @@ mod tests {
         assert_ne!(binding(b"one"), binding(b"two"));
         let key = KeyForm::Pkcs1(Zeroizing::new(Vec::new()));
         assert!(Binding::new(Vec::new(), &key).is_err());
+    }
+
+    #[test]
+    fn who_keeps_it_in_mind_does_not_hold_it() {
+        let held = binding(b"one");
+        let kept = held.downgrade();
+        assert_eq!((kept.is_gone(), kept.upgrade()), (false, Some(held.clone())));
+        drop(held);
+        assert_eq!((kept.is_gone(), kept.upgrade()), (true, None));
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod token_hash;
 pub use acquire::{AcquireToken, Acquiring};
 pub use assertion::{AssertionContext, ProvideAssertion, ProviderSettings, SignedAssertion};
 pub use authority::{Authority, AuthorityKind, is_safe, is_this_machine, safe_url};
-pub use binding::{BindTokens, Binding, KeyForm};
+pub use binding::{BindTokens, Binding, KeyForm, WeakBinding};
 pub use challenge::Challenge;
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};

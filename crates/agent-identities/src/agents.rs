@@ -164,6 +164,10 @@ impl BindTokens for AgentIdentities {
         self.blueprint.check(&TokenRequest { subject, ..request.clone() })
     }
 
+    fn check_certificate(&self) -> Result<(), Misconfigured> {
+        self.blueprint.check_certificate()
+    }
+
     async fn binding(&self) -> Result<Binding, TokenError> {
         self.blueprint.binding().await
     }

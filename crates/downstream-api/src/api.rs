@@ -186,6 +186,9 @@ impl Api {
             (Subject::User(_), None) if self.0.protocol != Protocol::Token => {
                 request.refuse(self.is_called_by_the_application())
             }
+            (Subject::ManagedIdentity(_), _) if self.0.protocol == Protocol::Certificate => {
+                request.refuse(self.is_called_by_the_application())
+            }
             _ => request,
         };
         Caller::new(self.clone(), request)
@@ -199,7 +202,7 @@ impl Api {
 
     fn is_called_by_the_application(&self) -> Misconfigured {
         let what = match self.0.protocol {
-            Protocol::Certificate => "takes a certificate alone, and a user has none",
+            Protocol::Certificate => "takes the application's certificate alone",
             Protocol::Token | Protocol::BoundToken => {
                 "takes bound tokens, and only an application's own can be bound"
             }

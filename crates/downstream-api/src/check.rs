@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue};
 use entra_abstractions::{
-    AcquireToken, Faults, Misconfigured, Scheme, Scopes, Subject, TokenRequest, section::is_placeholder,
+    AcquireToken, Faults, ManagedIdentityId, Misconfigured, Scheme, Scopes, Subject, TokenRequest,
+    section::is_placeholder,
 };
 use url::Url;
 
 use crate::{
     ApiBuilder,
     api::Configured,
+    bound,
     builder::{Protocol, TokenOptions},
     header, http,
     options::{self, CallOptions},
@@ -48,6 +50,7 @@ pub(crate) fn checked(
     else {
         return Err(faults.into_error());
     };
+    let asked_for_at = api.path_of("ProtocolScheme");
     let TokenOptions {
         tenant,
         claims,
@@ -74,9 +77,8 @@ pub(crate) fn checked(
         },
         ..TokenRequest::new(scopes, Subject::App)
     };
-    if api.protocol == Protocol::BoundToken {
-        check_bound(&api.path, &request, &*tokens)?;
-    }
+    check_binding(api.protocol, &request, managed_identity.as_ref(), &*tokens)
+        .map_err(|fault| bound::asked_for_at(&asked_for_at, fault))?;
     let (method, query, timeout) = (api.method, api.query, api.timeout);
     Ok(Configured {
         name: api.name.into(),
@@ -125,6 +127,12 @@ fn check_protocol(api: &ApiBuilder, base: Option<&Url>, has_clients: bool, fault
     if api.token.scheme.is_some() {
         refuse("a token has one binding", "remove PopPublicKey and PopClaim, or ProtocolScheme");
     }
+    if api.protocol == Protocol::Certificate && api.token.managed_identity.is_some() {
+        refuse(
+            "the certificate that is shown without a token is the application's",
+            "remove ManagedIdentity, or ask for bound tokens by MTLS_POP",
+        );
+    }
     if api.protocol == Protocol::BoundToken && !api.as_app && api.token.managed_identity.is_none() {
         refuse(
             "a user's token cannot be bound to the application's certificate",
@@ -133,15 +141,25 @@ fn check_protocol(api: &ApiBuilder, base: Option<&Url>, has_clients: bool, fault
     }
 }
 
-fn check_bound(path: &str, request: &TokenRequest, tokens: &dyn AcquireToken) -> Result<(), Misconfigured> {
-    let Some(binder) = tokens.binder() else {
-        return Err(Misconfigured::new("the acquirer of this API makes no bound tokens")
-            .hint("give it the application's TokenAcquirer")
-            .at(format!("{path}.ProtocolScheme")));
-    };
-    let mut request = request.clone();
-    request.scopes = request.scopes.to_default().unwrap_or(request.scopes);
-    binder.check(&request)
+/// What the acquirer could never show is told here, too.
+fn check_binding(
+    protocol: Protocol,
+    request: &TokenRequest,
+    managed_identity: Option<&ManagedIdentityId>,
+    tokens: &dyn AcquireToken,
+) -> Result<(), Misconfigured> {
+    match protocol {
+        Protocol::Token => Ok(()),
+        Protocol::Certificate => bound::check_certificate(tokens),
+        Protocol::BoundToken => {
+            let mut request = request.clone();
+            if let Some(id) = managed_identity {
+                request.subject = Subject::ManagedIdentity(id.clone());
+            }
+            request.scopes = request.scopes.to_default().unwrap_or(request.scopes);
+            bound::check(tokens, &request)
+        }
+    }
 }
 
 fn base_of(api: &ApiBuilder, faults: &mut Faults) -> Option<Url> {

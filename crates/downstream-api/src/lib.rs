@@ -4,6 +4,7 @@
 mod api;
 mod app_scopes;
 mod body;
+mod bound;
 mod builder;
 mod call;
 mod caller;

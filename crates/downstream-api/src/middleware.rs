@@ -14,7 +14,7 @@ use entra_mtls_pop::BoundClients;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error as ClientError, Middleware, Next};
 
-use crate::{app_scopes, consent, execute::over_https, http};
+use crate::{app_scopes, bound, consent, execute::over_https, http};
 
 pub use authorization_options::AuthorizationOptions;
 
@@ -33,7 +33,7 @@ pub use authorization_options::AuthorizationOptions;
 /// use reqwest_middleware::ClientBuilder;
 ///
 /// let defaults = AuthorizationOptions::new().scopes("api://orders/.default").as_app();
-/// let client = ClientBuilder::new(client).with(AuthorizationMiddleware::new(tokens, defaults)).build();
+/// let client = ClientBuilder::new(client).with(AuthorizationMiddleware::new(tokens, defaults)?).build();
 ///
 /// let answer = client
 ///     .get("https://orders.example/v1/items")
@@ -58,9 +58,19 @@ pub struct AuthorizationMiddleware {
 impl AuthorizationMiddleware {
     /// A middleware that asks for these tokens, unless a request's own [`AuthorizationOptions`] say
     /// otherwise.
-    pub fn new(tokens: impl AcquireToken + 'static, defaults: AuthorizationOptions) -> Self {
+    ///
+    /// # Errors
+    /// [`Misconfigured`] where the defaults cannot be meant, or ask for [bound
+    /// tokens](AuthorizationOptions::bound) that this acquirer can never have: the developer must act.
+    pub fn new(
+        tokens: impl AcquireToken + 'static,
+        defaults: AuthorizationOptions,
+    ) -> Result<Self, Misconfigured> {
+        if let Some(request) = defaults.bound_request()? {
+            bound::check(&tokens, &request)?;
+        }
         let bound = Arc::new(http::bound(&HttpSettings::default()));
-        Self { tokens: Arc::new(tokens), defaults, bound }
+        Ok(Self { tokens: Arc::new(tokens), defaults, bound })
     }
 
     /// How APIs are reached that take [bound tokens](AuthorizationOptions::bound).

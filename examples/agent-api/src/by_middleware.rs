@@ -38,7 +38,7 @@ impl NamedClient {
             .map_err(|error| Misconfigured::new("no HTTP client can be built here").with_source(error))?;
         let client = ClientBuilder::new(client)
             .with(TryAgain) // before it: each try is authorized anew
-            .with(AuthorizationMiddleware::new(tokens, defaults))
+            .with(AuthorizationMiddleware::new(tokens, defaults)?)
             .with(Log) // behind it: sees what is sent
             .build();
         faults.into_result(Self { client, base })

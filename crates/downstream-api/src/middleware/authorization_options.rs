@@ -157,6 +157,22 @@ impl AuthorizationOptions {
         self
     }
 
+    /// What these defaults ask for, where it is a bound token; what they leave to the request, they say
+    /// nothing about.
+    pub(crate) fn bound_request(&self) -> Result<Option<TokenRequest>, Misconfigured> {
+        if let Some(fault) = &self.refused {
+            return Err(fault.clone());
+        }
+        let scopes = match &self.scopes {
+            Some(scopes) => scopes.to_default().unwrap_or_else(|_| scopes.clone()),
+            None => Scopes::try_from("https://graph.microsoft.com/.default")?,
+        };
+        let subject = self.subject.clone().unwrap_or(Subject::App);
+        let request =
+            self.changes.iter().fold(TokenRequest::new(scopes, subject), |request, change| change(request));
+        Ok(Some(request).filter(|request| request.scheme == Scheme::MtlsPop))
+    }
+
     /// The token request that these defaults and a request's own options make.
     pub(crate) fn resolve(&self, own: Option<&Self>) -> Result<TokenRequest, Misconfigured> {
         if let Some(fault) = own.and_then(|own| own.refused.as_ref()).or(self.refused.as_ref()) {

@@ -117,13 +117,20 @@ fn each_value_by_itself() {
         written.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         written
     };
-    check(bound(json!({})), "ProtocolScheme: the acquirer of this API makes no bound tokens");
+    check(bound(json!({})), "ProtocolScheme: the acquirer of this API has no certificate to show");
     check(bound(json!({"BaseUrl": "http://localhost:1/x"})), "a certificate is shown over https only");
     check(
         bound(json!({"AcquireTokenOptions": {"PopPublicKey": "eyJraWQiOiJhYmMifQ"}})),
         "ProtocolScheme: a token has one binding",
     );
-    check(json!({"ProtocolScheme": "MTLS"}), "");
+    check(
+        json!({"ProtocolScheme": "MTLS"}),
+        "DownstreamApis.Orders.ProtocolScheme: the acquirer of this API has no certificate to show",
+    );
+    check(
+        json!({"ProtocolScheme": "MTLS", "AcquireTokenOptions": {"ManagedIdentity": {}}}),
+        "ProtocolScheme: the certificate that is shown without a token is the application's",
+    );
     check(json!({"ProtocolScheme": "bearer", "Timeout": 5, "HttpMethod": "post", "HttpClientName": "x"}), "");
     check(
         json!({"Timeout": "00:00:30", "AcceptHeader": "", "ExtraHeaderParameters": {"Authorization": "x"}}),

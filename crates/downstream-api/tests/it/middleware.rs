@@ -22,8 +22,11 @@ fn bare() -> Client {
     Client::new()
 }
 
-fn client(tokens: Arc<FakeAcquirer>, defaults: AuthorizationOptions) -> ClientWithMiddleware {
-    ClientBuilder::new(bare()).with(AuthorizationMiddleware::new(tokens, defaults)).build()
+fn client(
+    tokens: Arc<FakeAcquirer>,
+    defaults: AuthorizationOptions,
+) -> Result<ClientWithMiddleware, Misconfigured> {
+    Ok(ClientBuilder::new(bare()).with(AuthorizationMiddleware::new(tokens, defaults)?).build())
 }
 
 fn defaults() -> AuthorizationOptions {
@@ -33,7 +36,7 @@ fn defaults() -> AuthorizationOptions {
 #[tokio::test]
 async fn each_request_gets_a_token_of_the_defaults() {
     let (server, tokens) = (Server::start().await, tokens());
-    let client = client(Arc::clone(&tokens), defaults());
+    let client = client(Arc::clone(&tokens), defaults()).unwrap();
     let forged = client.get(&server.url).header("authorization", "Bearer forged").send().await.unwrap();
     assert_eq!(forged.status(), 200);
     assert_eq!(server.last().headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer at-1"]);
@@ -44,7 +47,8 @@ async fn each_request_gets_a_token_of_the_defaults() {
 async fn a_request_says_otherwise() {
     let (server, tokens) = (Server::start().await, tokens());
     let client =
-        client(Arc::clone(&tokens), AuthorizationOptions::new().scopes("api://orders/read").as_app());
+        client(Arc::clone(&tokens), AuthorizationOptions::new().scopes("api://orders/read").as_app())
+            .unwrap();
     let agent = AgentId::new("33333333-3333-4333-8333-333333333333").unwrap();
     let as_agent = AuthorizationOptions::new().change(move |request| TokenRequest {
         subject: Subject::Agent(agent.clone(), AgentSubject::App),
@@ -72,18 +76,18 @@ async fn a_request_says_otherwise() {
 async fn what_cannot_be_asked_is_told_before_anything_is_sent() {
     let (server, tokens) = (Server::start().await, tokens());
     let check = async |url: &str, defaults: AuthorizationOptions, told: &str| {
-        let error = client(Arc::clone(&tokens), defaults).get(url).send().await.unwrap_err();
+        let error = client(Arc::clone(&tokens), defaults).unwrap().get(url).send().await.unwrap_err();
         let found = TokenError::in_chain(&error).unwrap().to_string();
         assert!(found.contains(told), "{found}");
     };
     check(&server.url, AuthorizationOptions::new(), "whose token").await;
     check(&server.url, AuthorizationOptions::new().as_app(), "says scopes").await;
     check(&server.url, defaults().scopes("a/read b/read"), "several resources").await;
-    check(&server.url, defaults().tenant("your-tenant-id"), "placeholder").await;
     let refused = |request: TokenRequest| request.refuse(Misconfigured::new("an agent without an id"));
     check(&server.url, defaults().change(refused), "an agent without an id").await;
     check("http://orders.example/", defaults(), "plain http").await;
     let error = client(Arc::clone(&tokens), defaults())
+        .unwrap()
         .get(&server.url)
         .with_extension(AuthorizationOptions::new().scopes("api://orders/read"))
         .send()
@@ -91,12 +95,18 @@ async fn what_cannot_be_asked_is_told_before_anything_is_sent() {
         .unwrap_err();
     assert!(TokenError::in_chain(&error).unwrap().to_string().contains("api://orders/.default"));
     assert_eq!((server.sent().len(), tokens.requests().len()), (0, 0));
+    let told =
+        |defaults| AuthorizationMiddleware::new(Arc::clone(&tokens), defaults).unwrap_err().to_string();
+    assert!(told(defaults().tenant("your-tenant-id")).contains("placeholder"));
+    for defaults in [AuthorizationOptions::new().bound(), defaults().bound()] {
+        assert!(told(defaults).contains("has no certificate to show"));
+    }
 }
 
 #[tokio::test]
 async fn a_claims_challenge_is_answered_once_and_the_second_answer_returned() {
     let (server, tokens) = (Server::start().await, tokens());
-    let client = client(Arc::clone(&tokens), defaults());
+    let client = client(Arc::clone(&tokens), defaults()).unwrap();
     server.then(challenge());
     assert_eq!(client.post(&server.url).body("again").send().await.unwrap().status(), 200);
     let sent = server.sent();
@@ -122,7 +132,7 @@ async fn a_token_that_cannot_be_had_is_found_in_the_clients_error() {
         Err(Rejected::new(exchange).into())
     });
     let server = Server::start().await;
-    let error = client(Arc::new(rejecting), defaults()).get(&server.url).send().await.unwrap_err();
+    let error = client(Arc::new(rejecting), defaults()).unwrap().get(&server.url).send().await.unwrap_err();
     assert!(matches!(TokenError::in_chain(&error), Some(TokenError::Rejected(_))), "{error:?}");
     assert_eq!(error.to_string(), "no token for the request: refused (AADSTS7000215)");
     assert!(server.sent().is_empty());
@@ -183,7 +193,7 @@ async fn other_middleware_stands_on_both_sides() {
     let client = ClientBuilder::new(bare())
         .with(before.clone())
         .with(Retry)
-        .with(AuthorizationMiddleware::new(Arc::clone(&tokens), defaults()))
+        .with(AuthorizationMiddleware::new(Arc::clone(&tokens), defaults()).unwrap())
         .with(behind.clone())
         .build();
     server.then(answer_of(503, &[], "")).then(challenge());

@@ -20,6 +20,10 @@ impl BindTokens for TokenAcquirer {
         self.credentials().check_bound()
     }
 
+    fn check_certificate(&self) -> Result<(), Misconfigured> {
+        self.credentials().check_bound()
+    }
+
     async fn binding(&self) -> Result<Binding, TokenError> {
         let host = self.application().authority_host();
         let client = self.identity().client.clone();

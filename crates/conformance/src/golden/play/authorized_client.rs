@@ -8,7 +8,7 @@ use http::Method;
 use reqwest_middleware::ClientBuilder;
 use serde_json::{Map, Value, json};
 
-use super::{Player, body, options, refusal};
+use super::{Player, body, options, refusal, refused};
 use crate::{
     golden::{
         outcome::{Failure, Outcome, Refusal},
@@ -27,7 +27,10 @@ impl Player<'_> {
             },
             None => AuthorizationOptions::new(),
         };
-        let middleware = AuthorizationMiddleware::new(tokens.clone(), defaults).http(&self.http);
+        let middleware = match AuthorizationMiddleware::new(tokens.clone(), defaults) {
+            Ok(middleware) => middleware.http(&self.http),
+            Err(fault) => return Ok(refused(fault)),
+        };
         let client = ClientBuilder::new(client(&self.http)?).with(middleware).build();
         let method = step.verb.as_deref().unwrap_or("GET").to_ascii_uppercase();
         let url = step.url.as_deref().context("no url")?;
