@@ -3,13 +3,14 @@
 use std::{borrow::Cow, sync::Arc};
 
 use entra_abstractions::{AccessToken, Misconfigured, Subject, TokenError, TokenRequest};
+use entra_mtls_pop::BoundClient;
 use http::{StatusCode, header};
-use reqwest::{Client, Request};
+use reqwest::Request;
 use tracing::Instrument;
 use url::Url;
 
 use crate::{
-    Api, Call, CallError, Response, app_scopes,
+    Api, Call, CallError, Response, app_scopes, bound,
     builder::Protocol,
     consent,
     error::{Asked, TransportError},
@@ -44,17 +45,19 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         }
         let is_repeatable = body.is_repeatable();
         body.attach(&mut request, options);
-        let client = client(api, token.as_ref(), request.url()).await.map_err(no_token)?;
-        let response = client
-            .execute(request)
-            .instrument(telemetry::calling(&asked))
-            .await
-            .map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
+        let bound = bound_client(api, token.as_ref(), request.url()).await.map_err(no_token)?;
+        let span = telemetry::calling(&asked);
+        let response = match bound {
+            Some(client) => client.execute(request).instrument(span).await,
+            None => configured.client.execute(request).instrument(span).await,
+        };
+        let response =
+            response.map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
         telemetry::called(&asked, response.status());
         if response.status() == StatusCode::UNAUTHORIZED
             && !answered
             && is_repeatable
-            && !configured.is_anonymous
+            && let Some(token) = &token
             && let Some(claims) = consent::claims(response.headers())
         {
             // Claims that the caller gave are part of what the API asks now, or the token that had
@@ -62,7 +65,7 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
             let token_request = Arc::make_mut(token_request);
             token_request.claims = Some(claims);
             // Whoever was refused the same token for the same claims, and came first, has asked already.
-            token_request.replaces = token.map(|token| token.to_hash());
+            token_request.replaces = Some(token.to_hash());
             answered = true;
             telemetry::challenged(&asked);
             continue;
@@ -72,23 +75,21 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     }
 }
 
-/// The client whose connections show what must be shown beside the token.
-async fn client<'a>(
-    api: &'a Api,
+/// The client whose connections show a certificate, where one must be shown, beside the token or without.
+async fn bound_client(
+    api: &Api,
     token: Option<&AccessToken>,
     url: &Url,
-) -> Result<Cow<'a, Client>, TokenError> {
+) -> Result<Option<BoundClient>, TokenError> {
     let configured = api.configured();
     let binding = match token {
-        Some(token) => token.binding().cloned(),
+        Some(token) => token.binding().map(Cow::Borrowed),
         None if configured.protocol == Protocol::Certificate => {
-            let binder = configured.tokens.binder();
-            let none = || Misconfigured::new("the acquirer of this API has no certificate");
-            Some(binder.ok_or_else(none)?.binding().await?)
+            Some(Cow::Owned(bound::binder(&*configured.tokens)?.binding().await?))
         }
         None => None,
     };
-    let Some(binding) = binding else { return Ok(Cow::Borrowed(&configured.client)) };
+    let Some(binding) = binding else { return Ok(None) };
     let Some(clients) = &configured.bound else {
         return Err(Misconfigured::new(
             "a bound token needs connections with its certificate, and this API's \
@@ -100,7 +101,7 @@ async fn client<'a>(
     if url.scheme() != "https" {
         return Err(over_https().into());
     }
-    Ok(Cow::Owned(clients.of(&binding, url)?))
+    Ok(Some(clients.of(&binding, url)?))
 }
 
 /// A connection that is not encrypted shows no certificate.

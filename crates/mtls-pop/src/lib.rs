@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod client;
 mod http;
 mod tls;
 
+pub use client::BoundClient;
 pub use http::BoundClients;

@@ -12,9 +12,27 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::Verifier;
 
-/// Trusts the system's authorities and these, and shows the binding's certificate. Sessions are its own:
-/// one that is resumed shows the certificate with which it began.
-pub(crate) fn client_config(binding: &Binding, trusted: &[String]) -> Result<ClientConfig, Misconfigured> {
+/// Trusts the system's authorities and these.
+pub(crate) fn verifier(trusted: &[String]) -> Result<Arc<Verifier>, Misconfigured> {
+    let authorities = trusted.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes()));
+    let authorities = authorities.collect::<Result<Vec<_>, _>>().map_err(|error| {
+        Misconfigured::new("a trusted certificate authority is not PEM").with_source(error)
+    })?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Verifier::new_with_extra_roots(authorities, provider).map_err(|error| {
+        Misconfigured::new("the system's certificate authorities cannot be read")
+            .hint("is a store of trusted certificates installed?")
+            .with_source(error)
+    })?;
+    Ok(Arc::new(verifier))
+}
+
+/// Shows the binding's certificate. Sessions are its own: one that is resumed shows the certificate with
+/// which it began.
+pub(crate) fn client_config(
+    binding: &Binding,
+    verifier: Arc<Verifier>,
+) -> Result<ClientConfig, Misconfigured> {
     // Named, because an application may hold two providers and then rustls knows none.
     let provider = Arc::new(aws_lc_rs::default_provider());
     let key = signing_key(binding, &provider)?;
@@ -22,20 +40,11 @@ pub(crate) fn client_config(binding: &Binding, trusted: &[String]) -> Result<Cli
     // As it is, unparsed: a certificate of version 1 is fine with Entra, and whoever made the binding has
     // seen that the key belongs to it.
     let shown = CertifiedKey::new(chain, key);
-    let authorities = trusted.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes()));
-    let authorities = authorities.collect::<Result<Vec<_>, _>>().map_err(|error| {
-        Misconfigured::new("a trusted certificate authority is not PEM").with_source(error)
-    })?;
-    let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider)).map_err(|error| {
-        Misconfigured::new("the system's certificate authorities cannot be read")
-            .hint("is a store of trusted certificates installed?")
-            .with_source(error)
-    })?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Misconfigured::new("no TLS can be spoken here").with_source(error))?
         .dangerous() // rustls's word for any verifier but its own; this one asks the system
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     config.resumption = Resumption::in_memory_sessions(32);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -23,7 +23,8 @@ use entra_abstractions::{
     Unavailable,
 };
 use entra_mtls_pop::BoundClients;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use reqwest::Request;
 use tracing::Instrument;
 use url::Url;
 
@@ -137,13 +138,15 @@ impl Wire {
                 .with_correlation_id(post.correlation_id)
         };
         let body = post.form.with(proof.fields()).encode();
-        let client = match proof.binding().map(|binding| self.bound.of(binding, &post.url)) {
-            None => self.client.clone(),
-            Some(Ok(client)) => client,
+        let mut request = Request::new(Method::POST, post.url.clone());
+        *request.headers_mut() = headers(post);
+        *request.body_mut() = Some(body.expose().to_owned().into());
+        let sent = match proof.binding().map(|binding| self.bound.of(binding, &post.url)) {
+            None => self.client.execute(request).await,
+            Some(Ok(client)) => client.execute(request).await,
             Some(Err(fault)) => return Attempt::Settled(Err(fault.at(&**proof.credential()).into())),
         };
-        let request = client.post(post.url.clone()).headers(headers(post)).body(body.expose().to_owned());
-        let response = match request.send().await {
+        let response = match sent {
             Ok(response) => response,
             Err(error) => return unreachable(exchange(), error),
         };

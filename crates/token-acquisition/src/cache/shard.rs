@@ -80,25 +80,27 @@ impl Shard {
 
     /// The entry, woken if it is at rest.
     pub(super) fn wake(&self, key: &Sought<'_>) -> Option<Arc<Entry>> {
-        let tokens = self.tokens.pin();
-        let (slot, kept) = tokens.get_key_value(key)?;
+        let guard = self.tokens.guard();
+        let (slot, kept) = self.tokens.get_key_value(key, &guard)?;
         let resting = match kept {
             Kept::Awake(entry) => return Some(Arc::clone(entry)),
             Kept::Resting(resting) => resting,
         };
         let entry = Arc::new(resting.wake());
-        let woken = tokens.compute(slot.clone(), |now| match now {
+        let wake = |now: Option<(&Slot, &Kept)>| match now {
             Some((_, Kept::Resting(now))) if std::ptr::eq(now, resting) => {
                 Operation::Insert(Kept::Awake(Arc::clone(&entry)))
             }
             Some((_, Kept::Awake(other))) => Operation::Abort(Some(Arc::clone(other))),
             // A newer one, or none, is there by now: this one is as good as a moment ago.
             _ => Operation::Abort(None),
-        });
-        match woken {
+        };
+        match self.tokens.compute(slot.clone(), wake, &guard) {
             Compute::Updated { old: (_, old), new: (_, new) } => {
                 self.bytes.fetch_add(new.size(), Ordering::Relaxed);
                 self.bytes.fetch_sub(old.size(), Ordering::Relaxed);
+                // As in `put`: the one at rest holds its token, and the certificate of that.
+                guard.flush();
                 Some(entry)
             }
             Compute::Aborted(Some(other)) => Some(other),

@@ -2,7 +2,7 @@
 //! it), or with one that does not leave the vault or the store that keeps it.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +17,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use entra_abstractions::{Binding, KeyForm, Misconfigured, Secret, TokenError};
+use entra_abstractions::{Binding, KeyForm, Misconfigured, Secret, TokenError, WeakBinding};
 use x509_parser::{
     certificate::X509Certificate, oid_registry::OID_PKCS1_RSAENCRYPTION, prelude::parse_x509_certificate,
     public_key::PublicKey, time::ASN1Time,
@@ -36,7 +36,8 @@ pub(crate) struct SigningCertificate {
     chain: Vec<String>,
     not_before: ASN1Time,
     not_after: ASN1Time,
-    binding: OnceLock<Binding>,
+    /// Held by whoever shows it, and by tokens that are bound to it: connections stay as long as that is.
+    binding: Mutex<Option<WeakBinding>>,
 }
 
 /// Where the private key is.
@@ -135,7 +136,7 @@ impl SigningCertificate {
             chain: chain(leaf, certificates),
             not_before: certificate.validity().not_before,
             not_after: certificate.validity().not_after,
-            binding: OnceLock::new(),
+            binding: Mutex::default(),
         }
     }
 
@@ -222,8 +223,9 @@ impl SigningCertificate {
 
     /// The certificate as that of a TLS client, to which tokens can be bound.
     pub(super) fn binding(&self) -> Result<Binding, Misconfigured> {
-        if let Some(binding) = self.binding.get() {
-            return Ok(binding.clone());
+        let mut known = self.binding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(binding) = known.as_ref().and_then(WeakBinding::upgrade) {
+            return Ok(binding);
         }
         let Signer::Here(_, key) = &self.signer else {
             return Err(Misconfigured::new(
@@ -234,7 +236,8 @@ impl SigningCertificate {
         };
         let chain = self.chain.iter().filter_map(|text| STANDARD.decode(text).ok()).collect();
         let binding = Binding::new(chain, key)?;
-        Ok(self.binding.get_or_init(|| binding).clone())
+        *known = Some(binding.downgrade());
+        Ok(binding)
     }
 
     /// The certificate and those above it, as `x5c` has them.

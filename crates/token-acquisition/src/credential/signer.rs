@@ -36,6 +36,9 @@ pub(super) struct CertificateSigner {
     reuse: Reuse,
     /// The thumbprints that were refused, of those at hand.
     refused: Mutex<Vec<String>>,
+    /// Which certificate connections show now: its clients are kept with it, and those of one that was
+    /// shown before are not.
+    shown: Mutex<Option<Binding>>,
 }
 
 /// How a certificate proves.
@@ -63,6 +66,7 @@ impl CertificateSigner {
             clock,
             reuse: Reuse::default(),
             refused: Mutex::default(),
+            shown: Mutex::default(),
         }
     }
 
@@ -149,9 +153,9 @@ impl CertificateSigner {
         context: &AssertionContext,
     ) -> Result<Signed, TokenError> {
         if context.is_bound {
-            return Ok(Signed::Shown(certificate.binding()?));
+            return Ok(Signed::Shown(self.show(certificate)?));
         }
-        let over = if self.uses_binding { Some(over(certificate, context)?) } else { None };
+        let over = if self.uses_binding { Some(self.show_beside(certificate, context)?) } else { None };
         let (audience, now) = (self.audience(context), self.clock.now());
         let Manner { algorithm, reusable, send_x5c } = self.manner;
         // What is shown in the handshake is named in full, as .NET does.
@@ -175,19 +179,29 @@ impl CertificateSigner {
         Ok(Signed::Assertion { assertion, thumbprint, once: !reusable, over })
     }
 
+    fn show(&self, certificate: &SigningCertificate) -> Result<Binding, Misconfigured> {
+        let binding = certificate.binding()?;
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(binding.clone());
+        Ok(binding)
+    }
+
+    /// The certificate of the connection, where there is an endpoint that takes one.
+    fn show_beside(
+        &self,
+        certificate: &SigningCertificate,
+        context: &AssertionContext,
+    ) -> Result<Binding, Misconfigured> {
+        if context.mtls_endpoint.is_none() {
+            return Err(Misconfigured::new("this authority has no endpoint that takes certificates")
+                .hint("remove UseBoundCredential"));
+        }
+        self.show(certificate)
+    }
+
     fn audience<'a>(&'a self, context: &'a AssertionContext) -> &'a str {
         let endpoint = context.mtls_endpoint.as_ref().filter(|_| self.uses_binding);
         self.audience.as_deref().unwrap_or(endpoint.unwrap_or(&context.token_endpoint))
     }
-}
-
-/// The certificate of the connection, where there is an endpoint that takes one.
-fn over(certificate: &SigningCertificate, context: &AssertionContext) -> Result<Binding, Misconfigured> {
-    if context.mtls_endpoint.is_none() {
-        return Err(Misconfigured::new("this authority has no endpoint that takes certificates")
-            .hint("remove UseBoundCredential"));
-    }
-    certificate.binding()
 }
 
 /// Those that are valid now; where none is, why the newest is not.
