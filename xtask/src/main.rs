@@ -58,6 +58,7 @@ enum Command {
     /// Breaks what this project depends on, under load, and measures what its callers notice.
     ///
     /// `drill cache` kills, freezes, fails over, slows down and cuts each store that instances share;
+    /// `drill bound` renews a certificate a hundred times under calls with bound tokens;
     /// `drill soak` lets a day pass in minutes, and nothing may grow.
     Drill {
         /// Arguments of `conformance drill`.

@@ -27,6 +27,8 @@ use clap::ValueEnum;
 use report::Report;
 use stage::Stage;
 
+use crate::bound::Speaks;
+
 /// Measures the warm paths beside their floors and peers.
 ///
 /// Each figure is the median of many short rounds in which ours, the floor and the peer take turns;
@@ -67,6 +69,8 @@ enum Subject {
     Validation,
     /// A whole call of an API.
     Call,
+    /// The same with a token that is bound to a certificate, over TLS.
+    Bound,
 }
 
 /// How much to measure.
@@ -119,6 +123,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             Subject::Validation => validation::contests(&stage).await?,
             Subject::Call => {
                 report.add(call::measure(&stage, effort.calls).await?);
+                continue;
+            }
+            Subject::Bound => {
+                for speaks in [Speaks::Http1, Speaks::Http2] {
+                    report.add(call::measure_bound(effort.calls, speaks).await?);
+                }
                 continue;
             }
         };

@@ -1,5 +1,6 @@
 //! `drill`: breaks what this project depends on while it works, and measures what its callers notice.
 
+mod bound;
 mod cache;
 mod soak;
 
@@ -17,6 +18,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Drill {
+    /// Renews a certificate a hundred times under ten thousand calls with bound tokens.
+    Bound(bound::Arguments),
     /// Kills, freezes, fills, slows down, cuts and fails over each store that instances share; kills
     /// instances in the middle of writes; starts ten of them at once.
     Cache(cache::Arguments),
@@ -30,6 +33,7 @@ enum Drill {
 /// Drills; the exit code tells whether everything held.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.drill {
+        Drill::Bound(arguments) => bound::run(&arguments).await,
         Drill::Cache(arguments) => cache::run(arguments).await,
         Drill::KeepWriting(arguments) => cache::keep_writing(arguments).await,
         Drill::Soak(arguments) => soak::run(&arguments).await,

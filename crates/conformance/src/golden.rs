@@ -30,7 +30,6 @@ use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use certificates::Servers;
 use compare::Difference;
 use deviation::Deviations;
 use outcome::Expected;
@@ -39,6 +38,8 @@ use play::{Played, Theatre};
 use report::{Report, Verdict};
 use scenario::Scenario;
 use story::Story;
+
+pub(crate) use certificates::Servers;
 
 use crate::web_api;
 

@@ -2,6 +2,7 @@
 //! judge, and its exit code is the verdict.
 
 mod bench;
+mod bound;
 #[cfg(test)]
 mod challenged;
 mod demo;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use entra_abstractions::{AcquireToken, HttpSettings, TokenRequest};
 use entra_downstream_api::{Api, Caller};
 use entra_emulator::ids;
+use entra_mtls_pop::BoundClients;
 use http::{
     HeaderValue,
     header::{ACCEPT, AUTHORIZATION},
@@ -15,12 +16,13 @@ use serde::Deserialize;
 use tokio::{runtime::Builder, task::spawn_blocking};
 
 use super::{
-    endpoint::{Endpoint, ORDERS},
+    endpoint::{self, Endpoint, ORDERS},
     figure::Figure,
     gate::Gate,
     report::Row,
     stage::{Stage, scopes, warm},
 };
+use crate::bound::{Night, Secured, Speaks, mint};
 
 #[derive(Deserialize)]
 struct Order {
@@ -43,6 +45,34 @@ pub(super) async fn measure(stage: &Stage, calls: usize) -> Result<Row> {
         .client(client.clone())
         .build(tokens)?;
     let bare = Bare { client, url: format!("{}/orders", endpoint.url), header };
+    beside(&api, bare, calls, "call, GET of JSON on loopback".to_owned()).await
+}
+
+/// The same with a bound token, over TLS connections that show its certificate, to a server that asks for
+/// it; both sides by the same settings of TLS, each over one connection of its own.
+pub(super) async fn measure_bound(calls: usize, speaks: Speaks) -> Result<Row> {
+    let certificates = mint(1)?;
+    let night = Night::begin(certificates.first().context("no certificate")?, &certificates).await?;
+    let secured = Secured::start(endpoint::api(), speaks).await?;
+    let token = night.token().await?;
+    let api = Api::builder("Orders")
+        .base_url(&secured.url)
+        .scopes(scopes()?)
+        .bound_tokens()
+        .http(secured.http())
+        .build(night.tokens.clone())?;
+    let url = format!("{}/orders", secured.url);
+    let clients = BoundClients::new(&secured.http(), |builder| builder);
+    let client = clients.of(token.binding().context("not a bound token")?, &url.parse()?)?.client().clone();
+    let bare = Bare { client, url, header: token.authorization_header() };
+    let name = match speaks {
+        Speaks::Http1 => "bound call, over mTLS, HTTP/1.1",
+        Speaks::Http2 => "bound call, over mTLS, HTTP/2",
+    };
+    beside(&api, bare, calls, name.to_owned()).await
+}
+
+async fn beside(api: &Api, bare: Bare, calls: usize, name: String) -> Result<Row> {
     // On a thread of their own: tasks of this runtime would be handed from core to core, which
     // takes longer than what is measured.
     let caller = api.as_app();
@@ -53,7 +83,7 @@ pub(super) async fn measure(stage: &Stage, calls: usize) -> Result<Row> {
     .await??;
     let figure = |samples| Figure::of(samples).context("no call was made");
     Ok(Row {
-        name: "call, GET of JSON on loopback".to_owned(),
+        name,
         ours: figure(ours)?,
         floor: figure(bare)?,
         floor_is: "the same request by reqwest alone, its header made in advance",

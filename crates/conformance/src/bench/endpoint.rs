@@ -51,16 +51,13 @@ impl Endpoint {
     }
 
     async fn answering(token: Bytes) -> Result<Self> {
-        let orders = orders();
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let answer = async move || {
             count.fetch_add(1, Ordering::Relaxed);
             json(token.clone())
         };
-        let router = Router::new()
-            .route("/{tenant}/oauth2/v2.0/token", post(answer))
-            .route("/orders", get(async move || json(orders.clone())));
+        let router = api().route("/{tenant}/oauth2/v2.0/token", post(answer));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let serving = tokio::spawn(async move {
@@ -75,6 +72,12 @@ impl Endpoint {
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
+}
+
+/// The API alone.
+pub(super) fn api() -> Router {
+    let orders = orders();
+    Router::new().route("/orders", get(async move || json(orders.clone())))
 }
 
 fn json(text: impl IntoResponse) -> impl IntoResponse {
