@@ -157,7 +157,8 @@ impl ApiBuilder {
     }
 
     /// Calls without a token, over connections with the application's certificate.
-    /// `ProtocolScheme: "MTLS"` says the same.
+    /// `ProtocolScheme: "MTLS"` says the same. An application that can have none is refused by
+    /// [`build`](Self::build).
     #[doc(alias = "MTLS")]
     pub fn client_certificate(mut self) -> Self {
         self.protocol = Protocol::Certificate;

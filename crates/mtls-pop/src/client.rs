@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{Client, Request, Response};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 /// An HTTP client for one host, whose connections show one certificate. Cloning is cheap.
 #[derive(Clone)]
@@ -33,20 +36,12 @@ impl BoundClient {
     /// # Errors
     /// As [`Client::execute`].
     pub async fn execute(&self, request: Request) -> Result<Response, reqwest::Error> {
-        if self.first.is_over() {
-            return self.client.execute(request).await;
+        let turn = self.first.turn().await;
+        let answer = self.client.execute(request).await;
+        if turn.is_some() && answer.is_ok() {
+            self.first.0.close();
         }
-        match timeout(WAITING_FOR, self.first.0.acquire()).await {
-            Ok(Ok(_turn)) => {
-                let answer = self.client.execute(request).await;
-                if answer.is_ok() {
-                    self.first.0.close();
-                }
-                answer
-            }
-            Ok(Err(_closed)) => self.client.execute(request).await,
-            Err(_elapsed) => self.client.execute(request).await,
-        }
+        answer
     }
 
     /// The client itself, for requests that are built and sent by it. They do not wait for each other.
@@ -63,10 +58,42 @@ impl First {
     fn is_over(&self) -> bool {
         self.0.is_closed()
     }
+
+    /// Waits for the first request, or until it is this one; nothing where it need not wait any longer.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if self.is_over() {
+            return None;
+        }
+        timeout(WAITING_FOR, self.0.acquire()).await.ok()?.ok()
+    }
 }
 
 impl fmt::Debug for BoundClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoundClient").field("is_connected", &self.first.is_over()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_second_waits_for_the_first_and_not_for_long() {
+        let first = First::new();
+        let turn = first.turn().await;
+        assert!(turn.is_some());
+        let began = Instant::now();
+        assert!(first.turn().await.is_none());
+        assert_eq!(began.elapsed(), WAITING_FOR);
+        // It failed: the next one is the first.
+        drop(turn);
+        let turn = first.turn().await;
+        assert!(turn.is_some());
+        let (waited, ()) = tokio::join!(first.turn(), async { first.0.close() });
+        assert!(waited.is_none() && first.turn().await.is_none());
+        assert_eq!(began.elapsed(), WAITING_FOR);
     }
 }
