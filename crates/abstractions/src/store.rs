@@ -2,6 +2,7 @@
 //! whether they are encrypted, it never knows.
 
 mod encryption;
+mod memory_limit;
 mod settings;
 mod shared;
 
@@ -18,6 +19,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 pub use encryption::EncryptionKeys;
+pub use memory_limit::MemoryLimit;
 pub use settings::StoreSettings;
 pub use shared::{Kept, SharedStore, Unreadable};
 

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use azure_core::credentials::TokenCredential;
 use azure_data_cosmos::CosmosCredential;
-use entra_abstractions::{Clock, ConnectionString, Faults, Misconfigured, Section, SystemClock};
+use entra_abstractions::{
+    Clock, ConnectionString, Faults, Misconfigured, Section, StoreSettings, SystemClock,
+};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -16,6 +18,8 @@ use crate::{
 /// Builds a [`CosmosStore`].
 pub struct CosmosStoreBuilder {
     connection: ConnectionString,
+    /// The section that this was read from; empty where it was described in code.
+    section: Section,
     database: String,
     container: String,
     creates_container: bool,
@@ -28,6 +32,7 @@ impl CosmosStoreBuilder {
     pub(crate) fn new(connection: ConnectionString) -> Self {
         Self {
             connection,
+            section: Section::default(),
             database: "TokenCache".to_owned(),
             container: "Tokens".to_owned(),
             creates_container: false,
@@ -44,12 +49,13 @@ impl CosmosStoreBuilder {
     /// [`Misconfigured`], for the developer.
     pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
+        StoreSettings::check_keys(cache, "CosmosDb", &mut faults);
         let connection = ConnectionString::from_section(cache, root);
         let (database, container) =
             (cache.text("DatabaseId", &mut faults), cache.text("ContainerId", &mut faults));
         let creates_container = cache.flag("CreateIfNotExists", &mut faults);
         let Some(connection) = faults.take(connection) else { return Err(faults.into_error()) };
-        let mut builder = Self::new(connection);
+        let mut builder = Self { section: cache.clone(), ..Self::new(connection) };
         if let Some(database) = database {
             builder = builder.database_id(database);
         }
@@ -100,6 +106,12 @@ impl CosmosStoreBuilder {
         self
     }
 
+    /// Whether the connection string leaves it to a [credential](Self::credential) to log in: it has
+    /// no key.
+    pub fn wants_credential(&self) -> bool {
+        Account::read(&self.connection).is_ok_and(|account| account.key.is_none())
+    }
+
     /// The clock by which entries end.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -117,7 +129,7 @@ impl CosmosStoreBuilder {
         let mut faults = Faults::default();
         for (key, id) in [("DatabaseId", &self.database), ("ContainerId", &self.container)] {
             if id.trim().is_empty() || id.len() > 255 || id.contains(['/', '\\', '#', '?', '%']) {
-                let fault = Misconfigured::new(format!("{key}: no id of Cosmos DB's"));
+                let fault = Misconfigured::new("no id of Cosmos DB's").at(self.section.path_of(key));
                 faults.add(fault.hint("1 to 255 characters, none of them / \\ # ? %"));
             }
         }
@@ -138,8 +150,8 @@ impl CosmosStoreBuilder {
             }
         };
         if self.creates_container && account.key.is_none() {
-            let fault =
-                Misconfigured::new("CreateIfNotExists: only the account's key can create a container");
+            let fault = Misconfigured::new("only the account's key can create a container");
+            let fault = fault.at(self.section.path_of("CreateIfNotExists"));
             faults.add(fault.hint("az cosmosdb sql container create .. --partition-key-path /id --ttl -1"));
         }
         let Some(credential) = credential else { return Err(faults.into_error()) };

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AcquireToken, Clock, ConnectionString, Faults, Misconfigured, ObjectId, Scopes, Secret, Section,
-    SystemClock, section::known,
+    StoreSettings, SystemClock, is_guid,
 };
 
 use crate::{
@@ -33,8 +33,9 @@ pub struct RedisStoreBuilder {
     path: String,
     instance_name: String,
     authority: Option<PathBuf>,
+    authority_path: String,
     timeout: Option<Duration>,
-    credential: Option<(Arc<dyn AcquireToken>, ObjectId)>,
+    credential: Option<(Arc<dyn AcquireToken>, Option<ObjectId>)>,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,6 +46,7 @@ impl RedisStoreBuilder {
             path: String::new(),
             instance_name: String::new(),
             authority: None,
+            authority_path: "CertificateAuthority".to_owned(),
             timeout: None,
             credential: None,
             clock: Arc::new(SystemClock),
@@ -58,7 +60,7 @@ impl RedisStoreBuilder {
     /// [`Misconfigured`] for whoever wrote the section, with the place of each fault.
     pub fn from_section(section: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
-        section.check_keys(known::TOKEN_CACHE, &mut faults);
+        StoreSettings::check_keys(section, "Redis", &mut faults);
         let connection = faults.take(ConnectionString::from_section(section, root));
         // Blanks belong to a prefix as any other sign does.
         let prefix = section.text_or_blank("InstanceName", &mut faults);
@@ -68,6 +70,7 @@ impl RedisStoreBuilder {
             path: connection.path().to_owned(),
             instance_name: prefix.unwrap_or_default(),
             authority: authority.map(PathBuf::from),
+            authority_path: section.path_of("CertificateAuthority"),
             ..Self::new(connection.text().clone())
         })
     }
@@ -98,14 +101,28 @@ impl RedisStoreBuilder {
     }
 
     /// Logs in to Azure Cache for Redis or Azure Managed Redis with tokens of Entra, as the service
-    /// principal or managed identity with this object id.
+    /// principal or managed identity with this object id; with `None` it is the `user` of the connection
+    /// string, else what the token says (`oid`).
     ///
     /// The acquirer must be one that does not keep its tokens in this very store. A connection is
     /// replaced before its token ends; nothing that is under way is lost by that.
     #[must_use]
-    pub fn credential(mut self, tokens: Arc<dyn AcquireToken>, object_id: ObjectId) -> Self {
-        self.credential = Some((tokens, object_id));
+    pub fn credential(
+        mut self,
+        tokens: Arc<dyn AcquireToken>,
+        object_id: impl Into<Option<ObjectId>>,
+    ) -> Self {
+        self.credential = Some((tokens, object_id.into()));
         self
+    }
+
+    /// Whether the connection string leaves it to a [credential](Self::credential) to log in: it has
+    /// no password, and leads to one of Azure's hosts or has a `user` that is an object id.
+    pub fn wants_credential(&self) -> bool {
+        Config::parse(self.connection.expose()).is_ok_and(|config| {
+            let is_identity = config.user.as_deref().is_some_and(is_guid);
+            config.password.is_none() && (is_identity || config.endpoints.iter().any(Endpoint::is_azures))
+        })
     }
 
     /// The clock by which the life of an entry, and of a token, is counted.
@@ -142,12 +159,25 @@ impl RedisStoreBuilder {
                     return Err(Misconfigured::new("a token may not be sent to this server without TLS")
                         .hint("say ssl=True in the connection string, or use a rediss:// URL"));
                 }
+                let user = config.user.take().map(ObjectId::new);
+                let object_id = object_id.map(Ok).or(user).transpose()?;
                 Login::by_token(tokens, object_id, Scopes::try_from(SCOPE)?)
             }
         };
-        let tls = match &config.tls {
-            Some(tls) => Some(tls::client_config(tls.versions, self.authority.as_deref())?),
-            None => None,
+        let tls = match (&config.tls, &self.authority) {
+            (Some(tls), authority) => {
+                let client = tls::client_config(tls.versions, authority.as_deref());
+                let of_authority = |fault: Misconfigured| match authority {
+                    Some(_) => fault.at(&self.authority_path),
+                    None => fault,
+                };
+                Some(client.map_err(of_authority)?)
+            }
+            (None, Some(_)) => {
+                let fault = Misconfigured::new("the connection string asks for no TLS, so nobody is trusted");
+                return Err(fault.at(&self.authority_path).hint("say ssl=True there, or remove this one"));
+            }
+            (None, None) => None,
         };
         let name = config.name();
         Ok(RedisStore::new(name, self.instance_name, Dialer { config, tls, login, clock: self.clock }))

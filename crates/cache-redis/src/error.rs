@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Unserved,
     /// Entra gave no token to log in with.
     NoToken(TokenError),
+    /// The token names nobody as whom to log in.
+    Nameless,
     /// Under this key is something that this store did not put there.
     Foreign,
     /// An entry is larger than is ever read back.
@@ -82,6 +84,11 @@ impl Failure {
             Self::UnknownService(name) => format!("knows no primary that is called {name} (serviceName)"),
             Self::Unserved => "has no server for this key: the cluster lost some of its slots".to_owned(),
             Self::NoToken(_) => "cannot be logged in to: there is no token for it".to_owned(),
+            Self::Nameless => {
+                "cannot be logged in to: the token names no object id (oid); say user=<object id of the identity> in \
+                 the connection string"
+                    .to_owned()
+            }
             Self::Foreign => "keeps something else under this key, which was left as it is".to_owned(),
             Self::TooLarge => format!("was given an entry of more than {MAX_VALUE} bytes"),
         }

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{AcquireToken, Clock, ObjectId, Scopes, Secret, TokenRequest};
+use serde::Deserialize;
 
 use crate::error::Failure;
 
@@ -13,8 +15,16 @@ use crate::error::Failure;
 #[derive(Debug)]
 pub(crate) enum Login {
     Nobody,
-    Password { user: Option<String>, password: Secret },
-    Token { tokens: Arc<dyn AcquireToken>, request: Box<TokenRequest>, object_id: ObjectId },
+    Password {
+        user: Option<String>,
+        password: Secret,
+    },
+    /// Without an object id, it is the one that the token names.
+    Token {
+        tokens: Arc<dyn AcquireToken>,
+        request: Box<TokenRequest>,
+        object_id: Option<ObjectId>,
+    },
 }
 
 /// A user and a password, and how long the server takes them for good.
@@ -34,7 +44,11 @@ pub(crate) struct Life {
 }
 
 impl Login {
-    pub(crate) fn by_token(tokens: Arc<dyn AcquireToken>, object_id: ObjectId, scopes: Scopes) -> Self {
+    pub(crate) fn by_token(
+        tokens: Arc<dyn AcquireToken>,
+        object_id: Option<ObjectId>,
+        scopes: Scopes,
+    ) -> Self {
         Self::Token { tokens, request: Box::new(TokenRequest::as_app(scopes)), object_id }
     }
 
@@ -46,8 +60,12 @@ impl Login {
             }
             Self::Token { tokens, request, object_id } => {
                 let token = tokens.acquire(request).await.map_err(Failure::NoToken)?;
+                let user = match object_id {
+                    Some(id) => id.as_str().to_owned(),
+                    None => object_id_of(token.secret().expose()).ok_or(Failure::Nameless)?,
+                };
                 Ok(Some(Proof {
-                    user: Some(object_id.as_str().to_owned()),
+                    user: Some(user),
                     password: token.secret().to_secret(),
                     life: Some(Life::until(token.expires_at(), clock.now())),
                 }))
@@ -63,6 +81,16 @@ impl Life {
         let left = ends_at.duration_since(now).unwrap_or_default();
         Self { renew_at: ends_at - (left / 4).min(Duration::from_secs(300)), ends_at }
     }
+}
+
+/// Whom a token is of. Nothing is decided by it here: a server that is told a wrong user refuses.
+fn object_id_of(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        oid: String,
+    }
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&claims).ok().map(|claims: Claims| claims.oid)
 }
 
 /// Azure Cache for Redis and Azure Managed Redis alike.

@@ -4,7 +4,10 @@ use std::{fmt::Write, path::PathBuf};
 
 use entra_abstractions::{ConnectionParts, ConnectionString, Faults, Misconfigured, Secret, Section};
 
-use crate::error::{Failure, Kind};
+use crate::{
+    builder::Authority,
+    error::{Failure, Kind},
+};
 
 /// A server, a database on it, and who logs in.
 #[derive(Debug, Clone)]
@@ -67,6 +70,14 @@ pub(crate) struct Spelling {
     pub(crate) meaningless: &'static [&'static str],
 }
 
+/// Azure Database for PostgreSQL and for MySQL, in each cloud.
+const AZURE: &[&str] = &[
+    ".database.azure.com",
+    ".database.chinacloudapi.cn",
+    ".database.usgovcloudapi.net",
+    ".postgres.cosmos.azure.com",
+];
+
 const TRUST: &[&str] = &["Trust Server Certificate"];
 
 impl Address {
@@ -115,6 +126,45 @@ impl Address {
     /// Whether the server is this machine, by a name or number that cannot lead elsewhere.
     pub(crate) fn is_here(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1") || self.host.starts_with('/')
+    }
+
+    /// Trusts an authority that is named outside of the connection string, so that the server must
+    /// show a certificate.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when the connection string says otherwise, or the file is none of PEM.
+    pub(crate) fn trust(&mut self, authority: &Authority, path: &str) -> Result<(), Misconfigured> {
+        let Some(file) = &authority.file else { return Ok(()) };
+        let fault = |what: String| Misconfigured::new(what).at(&authority.path);
+        if self.root_certificate.is_some() {
+            let what = format!("{path} names a root certificate as well");
+            return Err(fault(what).hint("remove one of both"));
+        }
+        match self.tls {
+            Tls::IfOffered => self.tls = Tls::Verified,
+            Tls::Signed | Tls::Verified => {}
+            Tls::Off | Tls::Unverified => {
+                let what = format!("{path} says that no certificate is looked at");
+                return Err(fault(what).hint("say SSL Mode=VerifyFull there, or remove this one"));
+            }
+        }
+        let pem = std::fs::read(file).map_err(|error| {
+            fault(format!("the file {} cannot be read ({})", file.display(), error.kind()))
+                .hint("a PEM file with one or more certificates is expected")
+        })?;
+        if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+            return Err(fault(format!("the file {} holds no certificate", file.display()))
+                .hint("a PEM file with one or more certificates is expected"));
+        }
+        self.root_certificate = Some(file.clone());
+        Ok(())
+    }
+
+    /// Whether it leads to Azure's, and says nothing by which to log in there but a name.
+    pub(crate) fn leaves_login_open(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        let is_azures = AZURE.iter().any(|domain| host.ends_with(domain));
+        is_azures && self.password.is_none() && self.client.is_none()
     }
 
     /// What the files hold that it names: whom to trust, and certificate and key of this side. They

@@ -1,6 +1,6 @@
 //! Builds a store: what the connection string says, and what it cannot say.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
     AcquireToken, Clock, ConnectionString, Misconfigured, Section, StoreTokens, SystemClock,
@@ -22,11 +22,19 @@ pub struct SqlStoreBuilder {
     pub(crate) table: Named,
     pub(crate) create_if_not_exists: Option<bool>,
     pub(crate) cleaning: Duration,
+    pub(crate) authority: Authority,
     timeout: Duration,
     max_connections: Option<usize>,
     max_size: Option<u64>,
     credential: Option<Arc<dyn AcquireToken>>,
     clock: Arc<dyn Clock>,
+}
+
+/// Whom to trust: a file, and where that is written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Authority {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) path: String,
 }
 
 /// A name, and where it is written.
@@ -60,6 +68,7 @@ impl SqlStoreBuilder {
             table: Named { name: None, path: "TableName".to_owned() },
             create_if_not_exists: None,
             cleaning: CLEANING,
+            authority: Authority { file: None, path: "CertificateAuthority".to_owned() },
             timeout: TIMEOUT,
             max_connections: None,
             max_size: None,
@@ -88,6 +97,14 @@ impl SqlStoreBuilder {
     #[must_use]
     pub fn create_if_not_exists(mut self, create: bool) -> Self {
         self.create_if_not_exists = Some(create);
+        self
+    }
+
+    /// A PEM file with the authorities that the server's certificate may be signed by, besides those
+    /// that are public. The server must show one, then, as with `SSL Mode=VerifyFull`.
+    #[must_use]
+    pub fn certificate_authority(mut self, file: impl Into<PathBuf>) -> Self {
+        self.authority.file = Some(file.into());
         self
     }
 
@@ -149,6 +166,25 @@ impl SqlStoreBuilder {
         self
     }
 
+    /// Whether the connection string leaves it to a [credential](Self::credential) to log in: it leads
+    /// to Azure Database for PostgreSQL or MySQL, and has neither a password nor a certificate.
+    pub fn wants_credential(&self) -> bool {
+        match self.kind {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite => false,
+            #[cfg(feature = "postgres")]
+            Kind::PostgreSql => self.leaves_login_open(&crate::postgres::NPGSQL),
+            #[cfg(feature = "mysql")]
+            Kind::MySql => self.leaves_login_open(&crate::mysql::MYSQL_CONNECTOR),
+        }
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn leaves_login_open(&self, spelling: &crate::address::Spelling) -> bool {
+        let address = crate::address::Address::new(&self.connection, spelling);
+        address.is_ok_and(|address| address.leaves_login_open())
+    }
+
     /// The clock by which entries end.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -196,6 +232,9 @@ impl SqlStoreBuilder {
         if self.credential.is_some() {
             return Err(Misconfigured::new("a file takes no credential").at(self.connection.path()));
         }
+        if self.authority.file.is_some() {
+            return Err(Misconfigured::new("a file shows no certificate").at(&self.authority.path));
+        }
         let dialect = SqliteFile::new(place, self.max_size, self.table()?);
         // One writer and a few readers keep a disk busy.
         Ok(self.share(dialect, Some(4), true))
@@ -210,6 +249,7 @@ impl SqlStoreBuilder {
         };
 
         let mut address = Address::new(&self.connection, &NPGSQL)?;
+        address.trust(&self.authority, self.connection.path())?;
         let login = Login::new(&mut address, self.credential.take(), self.connection.path())?;
         let names = [self.schema.or("public")?, self.table()?];
         let connections = address.connections;
@@ -226,6 +266,7 @@ impl SqlStoreBuilder {
         };
 
         let mut address = Address::new(&self.connection, &MYSQL_CONNECTOR)?;
+        address.trust(&self.authority, self.connection.path())?;
         let login = Login::new(&mut address, self.credential.take(), self.connection.path())?;
         let schema = self.schema.name.is_some().then(|| self.schema.or("")).transpose()?;
         let connections = address.connections;

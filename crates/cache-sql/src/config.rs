@@ -1,13 +1,20 @@
 //! The section `TokenCache` as users write it, and the section that .NET's samples call like the
 //! connection string, `PostgresCache`.
 
-use entra_abstractions::{ConnectionString, Faults, Misconfigured, Section, section::known};
+use std::path::PathBuf;
 
-use crate::{SqlStoreBuilder, builder::Named, kind::Kind};
+use entra_abstractions::{ConnectionString, Faults, Misconfigured, Section, StoreSettings, section::known};
+
+use crate::{
+    SqlStoreBuilder,
+    builder::{Authority, Named},
+    kind::Kind,
+};
 
 impl SqlStoreBuilder {
-    /// Reads `Kind`, `ConnectionString`, `SchemaName`, `TableName` and `CreateIfNotExists` of a
-    /// section such as `TokenCache`. `root` is the whole configuration: there are
+    /// Reads `Kind`, `ConnectionString`, `SchemaName`, `TableName`, `CreateIfNotExists`,
+    /// `CertificateAuthority` and `ExpiredItemsDeletionInterval` of a section such as `TokenCache`.
+    /// `root` is the whole configuration: there are
     /// `ConnectionStrings`, and a section that is called like one of them says what this one does
     /// not.
     ///
@@ -35,6 +42,9 @@ impl SqlStoreBuilder {
         let mut faults = Faults::default();
         let kind = section.text("Kind", &mut faults).unwrap_or_default();
         let kind = faults.take(Kind::new(&kind, &section.path_of("Kind")));
+        if let Some(kind) = kind {
+            StoreSettings::check_keys(section, kind.as_str(), &mut faults);
+        }
         let connection = faults.take(ConnectionString::from_section(section, root));
         let beside = beside(section, root, &mut faults);
         let schema = named("SchemaName", section, &beside, &mut faults);
@@ -43,12 +53,14 @@ impl SqlStoreBuilder {
         let create = create.or_else(|| beside.flag("CreateIfNotExists", &mut faults));
         let interval = section.duration("ExpiredItemsDeletionInterval", &mut faults);
         let interval = interval.or_else(|| beside.duration("ExpiredItemsDeletionInterval", &mut faults));
+        let authority = section.text("CertificateAuthority", &mut faults).map(PathBuf::from);
         let (Some(kind), Some(connection)) = (kind, connection) else {
             return Err(faults.into_error());
         };
         let mut builder = Self::new(kind, connection);
         (builder.schema, builder.table, builder.create_if_not_exists) = (schema, table, create);
         builder.cleaning = interval.unwrap_or(builder.cleaning);
+        builder.authority = Authority { file: authority, path: section.path_of("CertificateAuthority") };
         faults.into_result(builder)
     }
 }

@@ -39,6 +39,20 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// As a configuration writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "Sqlite",
+            #[cfg(feature = "postgres")]
+            Self::PostgreSql => "PostgreSql",
+            #[cfg(feature = "mysql")]
+            Self::MySql => "MySql",
+        }
+    }
+}
+
 #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 fn left_out(feature: &str, path: &str) -> Misconfigured {
     Misconfigured::new("this program was built without that database")

@@ -1,6 +1,7 @@
 //! Builds a store from a connection string or from the section `TokenCache`. Connects to nothing.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use entra_abstractions::{AcquireToken, ConnectionString, Faults, Misconfigured, Section};
+use entra_abstractions::{AcquireToken, ConnectionString, Faults, Misconfigured, Section, StoreSettings};
 
 use crate::{
     connect::Door,
@@ -22,6 +23,8 @@ use crate::{
 #[derive(Debug)]
 pub struct SqlServerStoreBuilder {
     connection: ConnectionString,
+    /// The section that this was read from; empty where it was described in code.
+    section: Section,
     schema: String,
     table: String,
     creates_table: bool,
@@ -34,6 +37,7 @@ impl SqlServerStoreBuilder {
     pub(crate) fn new(connection: ConnectionString) -> Self {
         Self {
             connection,
+            section: Section::default(),
             schema: "dbo".to_owned(),
             table: "TokenCache".to_owned(),
             creates_table: false,
@@ -44,17 +48,24 @@ impl SqlServerStoreBuilder {
     }
 
     /// Reads `ConnectionString` (which may name an entry of `ConnectionStrings` in `root`),
-    /// `SchemaName`, `TableName` and `CreateIfNotExists` of a section such as `TokenCache`.
+    /// `SchemaName`, `TableName`, `CreateIfNotExists` and `CertificateAuthority` of a section such as
+    /// `TokenCache`.
     ///
     /// # Errors
     /// [`Misconfigured`], for the developer.
     pub fn from_section(cache: &Section, root: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
+        StoreSettings::check_keys(cache, "SqlServer", &mut faults);
         let connection = ConnectionString::from_section(cache, root);
         let (schema, table) = (cache.text("SchemaName", &mut faults), cache.text("TableName", &mut faults));
         let creates_table = cache.flag("CreateIfNotExists", &mut faults);
+        let authority = cache.text("CertificateAuthority", &mut faults).and_then(|file| {
+            let pem = read_pem(Path::new(file.trim()));
+            faults.take(pem.map_err(|fault| fault.at(cache.path_of("CertificateAuthority"))))
+        });
         let Some(connection) = faults.take(connection) else { return Err(faults.into_error()) };
-        let mut builder = Self::new(connection);
+        let mut builder = Self { section: cache.clone(), ..Self::new(connection) };
+        builder.root_certificates = authority;
         if let Some(schema) = schema {
             builder = builder.schema_name(schema);
         }
@@ -105,6 +116,12 @@ impl SqlServerStoreBuilder {
         self
     }
 
+    /// Whether the connection string leaves it to a [credential](Self::credential) to log in.
+    pub fn wants_credential(&self) -> bool {
+        let server = self.connection.parts().and_then(Server::read);
+        server.is_ok_and(|server| matches!(server.login, Login::Entra(_)))
+    }
+
     /// Root certificates (PEM) to trust besides those of the system.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -120,7 +137,7 @@ impl SqlServerStoreBuilder {
     pub fn build(self) -> Result<SqlServerStore, Misconfigured> {
         let mut faults = Faults::default();
         let server = faults.take(self.connection.parts().and_then(Server::read));
-        let table = faults.take(Table::new(&self.schema, &self.table));
+        let table = faults.take(Table::new(&self.section, &self.schema, &self.table));
         let (Some(server), Some(table)) = (server, table) else { return Err(faults.into_error()) };
         if matches!(server.login, Login::Entra(_)) && self.credential.is_none() {
             faults.add(
@@ -150,4 +167,17 @@ impl SqlServerStoreBuilder {
             writes: AtomicU64::new(0),
         }))
     }
+}
+
+/// What is in a file, if it can be a certificate.
+fn read_pem(file: &Path) -> Result<Vec<u8>, Misconfigured> {
+    let fault = |what: String| {
+        let fault = Misconfigured::new(format!("the file {} {what}", file.display()));
+        fault.hint("a PEM file with one or more certificates is expected")
+    };
+    let pem = std::fs::read(file).map_err(|error| fault(format!("cannot be read ({})", error.kind())))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(fault("holds no certificate".to_owned()));
+    }
+    Ok(pem)
 }

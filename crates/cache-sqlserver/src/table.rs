@@ -3,7 +3,7 @@
 //! The time is the server's own, so that all instances agree when an entry has ended, however far
 //! their clocks are apart.
 
-use entra_abstractions::Misconfigured;
+use entra_abstractions::{Misconfigured, Section};
 
 /// Milliseconds since 1970 by the clock of the server.
 const NOW: &str = "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())";
@@ -34,8 +34,11 @@ pub(crate) enum Found {
 }
 
 impl Table {
-    pub(crate) fn new(schema: &str, table: &str) -> Result<Self, Misconfigured> {
-        let name = format!("{}.{}", quoted(schema)?, quoted(table)?);
+    /// `section` is where the names are written, for what is wrong with them.
+    pub(crate) fn new(section: &Section, schema: &str, table: &str) -> Result<Self, Misconfigured> {
+        let schema = quoted(schema).map_err(|fault| fault.at(section.path_of("SchemaName")))?;
+        let table = quoted(table).map_err(|fault| fault.at(section.path_of("TableName")))?;
+        let name = format!("{schema}.{table}");
         let key = "CAST(@P1 AS binary(32))";
         // One statement that is a transaction of its own: nothing is left open on a connection
         // that breaks in the middle. Without HOLDLOCK two instances could both find no row and
@@ -109,10 +112,14 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_brackets() {
-        let table = Table::new("dbo", "x]; DROP TABLE [y").unwrap();
+        let at = Section::default();
+        let table = Table::new(&at, "dbo", "x]; DROP TABLE [y").unwrap();
         assert_eq!(table.name, "[dbo].[x]]; DROP TABLE [y]");
         for name in ["", " ", "a\0b", &"x".repeat(129)] {
-            assert!(Table::new("dbo", name).is_err() && Table::new(name, "t").is_err(), "{name:?}");
+            let told = |schema, table| Table::new(&at, schema, table).unwrap_err().to_string();
+            assert!(
+                told("dbo", name).starts_with("TableName: ") && told(name, "t").starts_with("SchemaName: ")
+            );
         }
     }
 

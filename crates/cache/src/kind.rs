@@ -36,12 +36,12 @@ const NAMES: [(Kind, &[&str]); 6] = [
     (Kind::CosmosDb, &["CosmosDb", "Cosmos"]),
 ];
 
-/// What shares nothing.
-pub(crate) const MEMORY: &str = "Memory";
+/// What shares nothing, under its names.
+pub(crate) const MEMORY: [&str; 2] = ["Memory", "InMemory"];
 
 /// All that can be written.
 pub(crate) fn known_kinds() -> String {
-    let names: Vec<&str> = NAMES.iter().map(|(kind, _)| kind.as_str()).chain([MEMORY]).collect();
+    let names: Vec<&str> = NAMES.iter().map(|(kind, _)| kind.as_str()).chain([MEMORY[0]]).collect();
     format!("it is one of {}", names.join(", "))
 }
 
@@ -54,7 +54,8 @@ impl Kind {
         let is_it = |one: &&str| one.eq_ignore_ascii_case(name.trim());
         let found = NAMES.iter().find(|(_, names)| names.iter().any(is_it));
         found.map(|(kind, _)| *kind).ok_or_else(|| {
-            let known: Vec<&str> = NAMES.iter().flat_map(|(_, names)| *names).copied().collect();
+            let known = NAMES.iter().flat_map(|(_, names)| *names).chain(&MEMORY);
+            let known: Vec<&str> = known.copied().collect();
             let fault = Misconfigured::new("no kind of token cache has this name");
             fault.hint(match nearest(name, &known) {
                 Some(meant) => format!("did you mean {meant}? {}", known_kinds()),

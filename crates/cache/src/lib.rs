@@ -3,6 +3,7 @@
 
 mod kind;
 mod open;
+mod opening;
 
 pub use kind::Kind;
-pub use open::{open, open_as};
+pub use open::{open, open_as, open_as_with, open_with};

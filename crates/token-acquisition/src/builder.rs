@@ -5,8 +5,8 @@ mod others;
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AcquireToken, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, Misconfigured,
-    ProvideAssertion, Section, SharedStore, SystemClock,
+    AcquireToken, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, MemoryLimit,
+    Misconfigured, ProvideAssertion, Section, SharedStore, SystemClock,
 };
 
 use crate::{
@@ -41,12 +41,14 @@ pub struct TokenAcquirerBuilder {
     retry_delay: Duration,
     look_again_after: Duration,
     discovers_instances: bool,
-    cache_budget: usize,
+    cache_budget: Option<usize>,
     meters: Meters,
     store: Option<SharedStore>,
     host: Option<ManagedIdentityId>,
     arc_keys: Option<PathBuf>,
 }
+
+const CACHE_BUDGET: usize = 256 * 1024 * 1024;
 
 impl TokenAcquirerBuilder {
     pub(crate) fn new(application: Application) -> Self {
@@ -62,7 +64,7 @@ impl TokenAcquirerBuilder {
             retry_delay: Duration::from_secs(1),
             look_again_after: Duration::from_secs(300),
             discovers_instances: true,
-            cache_budget: 256 * 1024 * 1024,
+            cache_budget: None,
             meters: None,
             store: None,
             host: None,
@@ -114,10 +116,24 @@ impl TokenAcquirerBuilder {
         self
     }
 
-    /// The whole configuration, in which a credential may name the section of another application
-    /// that vouches for this one (the assertion provider `OidcIdpSignedAssertion`): pass
-    /// `settings.section("")`.
+    /// The whole configuration: pass `settings.section("")`. Two things are read there: `SizeLimit` of
+    /// the section `TokenCache`, which is the [budget](Self::cache_budget) of the tokens in memory, and
+    /// the section of another application that vouches for this one, where a credential names it (the
+    /// assertion provider `OidcIdpSignedAssertion`).
+    ///
+    /// ```
+    /// # fn build(application: entra_token_acquisition::Application) -> Result<(), entra_abstractions::Misconfigured> {
+    /// use entra_abstractions::Section;
+    /// use entra_token_acquisition::TokenAcquirer;
+    ///
+    /// let root = Section::new("", serde_json::json!({"TokenCache": {"SizeLimit": 67_108_864}}));
+    /// let tokens = TokenAcquirer::builder(application).configuration(root).build()?;
+    /// # drop(tokens);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "AddOidcFic")]
+    #[doc(alias = "AddInMemoryTokenCaches")]
     #[must_use]
     pub fn configuration(mut self, root: Section) -> Self {
         self.configuration = Some(root);
@@ -149,8 +165,10 @@ impl TokenAcquirerBuilder {
         self
     }
 
-    /// How many bytes the tokens in memory may take, about; 256 MiB where nothing is said, which is
-    /// some 150,000 tokens of a common size. With 0 none is kept.
+    /// How many bytes the tokens in memory may take, about. Where nothing is said it is `SizeLimit` of
+    /// the section `TokenCache`, as [`configuration`](Self::configuration) or the
+    /// [store](Self::store) has it, else 256 MiB, which is some 150,000 tokens of a common size. With
+    /// 0 none is kept.
     ///
     /// What is counted is what an allocator hands out, so the memory of the process follows it. A
     /// user's token takes some 200 bytes beside its text, one that is used more than once a second
@@ -159,7 +177,7 @@ impl TokenAcquirerBuilder {
     #[doc(alias = "SizeLimit")]
     #[must_use]
     pub fn cache_budget(mut self, bytes: usize) -> Self {
-        self.cache_budget = bytes;
+        self.cache_budget = Some(bytes);
         self
     }
 
@@ -252,6 +270,7 @@ impl TokenAcquirerBuilder {
             },
         )?;
         let client = http::build(&self.http, authority)?;
+        let budget = self.budget()?;
         let credentials = self.credentials(&client)?;
         let app_tenant = match self.application.app_home_tenant() {
             Some(home) if !authority.tenant().is_real() => home,
@@ -287,7 +306,7 @@ impl TokenAcquirerBuilder {
                 None => Sessions::in_memory(Arc::clone(&self.clock)),
             },
             second_level,
-            cache: Cache::new(self.clock, self.cache_budget),
+            cache: Cache::new(self.clock, budget),
             refresh_tokens: RefreshTokens::default(),
             flights: Arc::new(Flights::default()),
             metrics: Metrics::of(&self.meters, &identity.client),
@@ -302,6 +321,16 @@ impl TokenAcquirerBuilder {
         });
         telemetry::observe(&self.meters, &tokens);
         Ok(tokens)
+    }
+
+    /// What code says wins over the configuration, as in .NET.
+    fn budget(&self) -> Result<usize, Misconfigured> {
+        let configured = match &self.configuration {
+            Some(root) => MemoryLimit::from_section(&root.section("TokenCache"))?,
+            None => None,
+        };
+        let limit = configured.or_else(|| self.store.as_ref().and_then(SharedStore::memory));
+        Ok(self.cache_budget.or(limit.map(MemoryLimit::bytes)).unwrap_or(CACHE_BUDGET))
     }
 
     fn credentials(&self, client: &reqwest::Client) -> Result<CredentialChain, Misconfigured> {
@@ -335,5 +364,39 @@ impl TokenAcquirerBuilder {
 impl fmt::Debug for TokenAcquirerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenAcquirerBuilder").field("application", &self.application).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_abstractions::{StoreSettings, testing::MemoryStore};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn builder() -> TokenAcquirerBuilder {
+        let application = Application::builder().tenant("contoso.example");
+        TokenAcquirerBuilder::new(
+            application.client_id("22222222-2222-4222-8222-222222222222").build().unwrap(),
+        )
+    }
+
+    fn root(limit: impl Into<Value>) -> Section {
+        Section::new("", json!({"TokenCache": {"Encryption": "None", "SizeLimit": limit.into()}}))
+    }
+
+    #[test]
+    fn the_budget_is_what_code_says_else_what_the_configuration_says() {
+        let budget = |builder: TokenAcquirerBuilder| builder.budget().unwrap();
+        assert_eq!(budget(builder()), CACHE_BUDGET);
+        assert_eq!(budget(builder().configuration(Section::default())), CACHE_BUDGET);
+        assert_eq!(budget(builder().configuration(root(json!(2_000_000)))), 2_000_000);
+        assert_eq!(budget(builder().configuration(root(json!(2_000_000))).cache_budget(7)), 7);
+        // Whoever opens a store has read the section already.
+        let store = StoreSettings::from_section(&root(json!("3000000")).section("TokenCache")).unwrap();
+        let store = store.share(Arc::new(MemoryStore::new(Arc::new(SystemClock))));
+        assert_eq!(budget(builder().store(store)), 3_000_000);
+        let error = builder().configuration(root(json!(0))).build().unwrap_err().to_string();
+        assert!(error.starts_with("TokenCache.SizeLimit: less than 1 MiB"), "{error}");
     }
 }

@@ -181,13 +181,19 @@ impl Faults {
         if self.0.is_empty() { Ok(value) } else { Err(self.into_error()) }
     }
 
-    /// All faults as one error. Without any fault it says just that, so look first.
+    /// All faults as one error, each once, however many looked at the same key. Without any fault
+    /// it says just that, so look first.
     pub fn into_error(mut self) -> Misconfigured {
         if self.0.len() == 1 {
             return self.0.remove(0);
         }
         let source = self.0.iter().find_map(|error| error.0.source.clone());
-        let faults = self.0.iter().flat_map(|error| error.0.faults.iter().cloned()).collect();
+        let mut faults: Vec<Fault> = Vec::new();
+        for fault in self.0.iter().flat_map(|error| &error.0.faults) {
+            if !faults.contains(fault) {
+                faults.push(fault.clone());
+            }
+        }
         Misconfigured(Arc::new(Inner { faults, leg: None, source }))
     }
 }
@@ -213,5 +219,9 @@ mod tests {
             "2 faults: AzureAd.ClientId: missing (put it in); AzureAd.Clientid2: unknown key"
         );
         assert_eq!(format!("{error:#}").lines().count(), 3);
+        let mut twice = Faults::default();
+        twice.add(error.clone());
+        twice.add(error.clone());
+        assert_eq!(twice.into_error().faults(), error.faults());
     }
 }

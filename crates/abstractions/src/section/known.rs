@@ -139,8 +139,21 @@ pub const TOKEN_CACHE: &[&str] = &[
     "Kind",
     "Lease",
     "SchemaName",
+    "SizeLimit",
     "TableName",
     "Timeout",
+];
+
+/// Those keys of `TokenCache` that only some kinds of store have a use for, with these kinds.
+pub const TOKEN_CACHE_OF_KINDS: &[(&str, &[&str])] = &[
+    ("CertificateAuthority", &["Redis", "PostgreSql", "MySql", "SqlServer"]),
+    ("ContainerId", &["CosmosDb"]),
+    ("CreateIfNotExists", &["Sqlite", "PostgreSql", "MySql", "SqlServer", "CosmosDb"]),
+    ("DatabaseId", &["CosmosDb"]),
+    ("ExpiredItemsDeletionInterval", &["Sqlite", "PostgreSql", "MySql"]),
+    ("InstanceName", &["Redis"]),
+    ("SchemaName", &["PostgreSql", "MySql", "SqlServer"]),
+    ("TableName", &["Sqlite", "PostgreSql", "MySql", "SqlServer"]),
 ];
 
 /// The section `PostgresCache`, beside an entry of that name in `ConnectionStrings`.

@@ -1,11 +1,14 @@
-//! What every kind of shared store reads out of the section `TokenCache`: keys, waiting, lease.
+//! What every kind of shared store reads out of the section `TokenCache`: keys, waiting, lease, and
+//! which keys are for which kind.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{EncryptionKeys, Faults, Misconfigured, Section, SharedStore, StoreTokens, section::known};
+use crate::{
+    EncryptionKeys, Faults, MemoryLimit, Misconfigured, Section, SharedStore, StoreTokens, section::known,
+};
 
 /// The part of the section `TokenCache` that is the same for every kind of store:
-/// `EncryptionKeys` or `"Encryption": "None"`, `Timeout`, `Lease`.
+/// `EncryptionKeys` or `"Encryption": "None"`, `Timeout`, `Lease`, `SizeLimit`.
 ///
 /// ```
 /// use entra_abstractions::{Section, StoreSettings};
@@ -19,9 +22,29 @@ pub struct StoreSettings {
     keys: Option<EncryptionKeys>,
     timeout: Option<Duration>,
     lease: Option<Duration>,
+    memory: Option<MemoryLimit>,
 }
 
 impl StoreSettings {
+    /// Notes each key of a section `TokenCache` that nobody knows, and each that a store of this kind
+    /// has no use for, with the kinds that have one: `InstanceName` parts applications in Redis, and
+    /// whoever writes it beside another kind believes that it does so there.
+    ///
+    /// `kind` is a name out of [`known::TOKEN_CACHE_OF_KINDS`].
+    pub fn check_keys(section: &Section, kind: &str, faults: &mut Faults) {
+        section.check_keys(known::TOKEN_CACHE, faults);
+        for (key, kinds) in known::TOKEN_CACHE_OF_KINDS {
+            let is_blank =
+                section.text_or_blank(key, &mut Faults::default()).is_some_and(|text| text.is_empty());
+            if kinds.contains(&kind) || section.section(key).is_absent() || is_blank {
+                continue;
+            }
+            let fault =
+                Misconfigured::new(format!("{kind} has no use for this key: it is for {}", listed(kinds)));
+            faults.add(fault.at(section.path_of(key)).hint("remove it, or in an overlay set it to null"));
+        }
+    }
+
     /// Reads them. Keys of the section that nobody knows are told, too.
     ///
     /// # Errors
@@ -32,7 +55,8 @@ impl StoreSettings {
         let keys = keys(section, &mut faults);
         let timeout = section.duration("Timeout", &mut faults);
         let lease = section.duration("Lease", &mut faults);
-        faults.into_result(Self { keys, timeout, lease })
+        let memory = faults.take(MemoryLimit::from_section(section)).flatten();
+        faults.into_result(Self { keys, timeout, lease, memory })
     }
 
     /// Shares a store in this way.
@@ -44,10 +68,21 @@ impl StoreSettings {
         if let Some(timeout) = self.timeout {
             shared = shared.timeout(timeout);
         }
+        if let Some(memory) = self.memory {
+            shared = shared.memory_limit(memory);
+        }
         match self.lease {
             Some(lease) => shared.lease(lease),
             None => shared,
         }
+    }
+}
+
+fn listed(kinds: &[&str]) -> String {
+    match kinds {
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [] => String::new(),
     }
 }
 

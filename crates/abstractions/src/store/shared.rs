@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    EncryptionKeys, StoreError, StoreKey, StoreTokens, StoredEntry,
+    EncryptionKeys, MemoryLimit, StoreError, StoreKey, StoreTokens, StoredEntry,
     store::encryption::{PLAIN, SEALED},
 };
 
@@ -31,6 +31,7 @@ pub struct SharedStore {
     keys: Option<EncryptionKeys>,
     timeout: Duration,
     lease: Option<Duration>,
+    memory: Option<MemoryLimit>,
 }
 
 /// What a store had under a key.
@@ -111,7 +112,7 @@ impl SharedStore {
     /// Whoever reads the store, its backups or its traffic has the users' refresh tokens, and
     /// whoever writes to it hands your application tokens of their choice.
     pub fn unencrypted(store: Arc<dyn StoreTokens>) -> Self {
-        Self { store, keys: None, timeout: TIMEOUT, lease: None }
+        Self { store, keys: None, timeout: TIMEOUT, lease: None, memory: None }
     }
 
     /// How long the store is waited for where Entra can answer as well; 100 ms where nothing is
@@ -131,6 +132,19 @@ impl SharedStore {
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
+    }
+
+    /// How much an acquirer that has this store keeps in memory before it, where its builder says
+    /// nothing else.
+    #[must_use]
+    pub fn memory_limit(mut self, limit: MemoryLimit) -> Self {
+        self.memory = Some(limit);
+        self
+    }
+
+    /// What [`memory_limit`](Self::memory_limit) was told.
+    pub fn memory(&self) -> Option<MemoryLimit> {
+        self.memory
     }
 
     /// Whether the store answers: for a readiness probe.

@@ -36,9 +36,9 @@ fn all_that_is_wrong_is_told() {
     }}));
     let error = error.unwrap_err();
     for expected in [
-        "DatabaseId: no id of Cosmos DB's",
+        "TokenCache.DatabaseId: no id of Cosmos DB's",
         "AccountKey: missing, and there is no credential",
-        "CreateIfNotExists: only the account's key can create a container",
+        "TokenCache.CreateIfNotExists: only the account's key can create a container",
     ] {
         assert!(error.contains(expected), "{expected} in: {error}");
     }

@@ -130,13 +130,7 @@ impl Written {
 
 /// Azure's caches speak TLS at these ports, and .NET knows it.
 fn is_azure_tls(text: &str) -> bool {
-    let host = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let ends = |domains: &[&str]| domains.iter().any(|domain| host.ends_with(domain));
-    Endpoint::parse(text, 6379).is_some_and(|endpoint| match endpoint.port {
-        6380 => ends(AZURE) || ends(AZURE_MANAGED),
-        10_000 => ends(AZURE_MANAGED),
-        _ => false,
-    })
+    Endpoint::parse(text, 6379).is_some_and(|endpoint| endpoint.is_azures_by_tls())
 }
 
 fn flag(value: &str) -> Result<bool, Unread> {
@@ -207,12 +201,3 @@ const MEANINGLESS: &[&str] = &[
 /// The commands that are sent.
 const OURS: &[&str] =
     &["asking", "auth", "client", "cluster", "del", "exists", "getrange", "hello", "ping", "select", "set"];
-
-const AZURE: &[&str] = &[
-    ".redis.cache.windows.net",
-    ".redis.cache.chinacloudapi.cn",
-    ".redis.cache.usgovcloudapi.net",
-    ".redisenterprise.cache.azure.net",
-];
-
-const AZURE_MANAGED: &[&str] = &[".redis.azure.net", ".redis.chinacloudapi.cn", ".redis.usgovcloudapi.net"];

@@ -49,11 +49,37 @@ impl Endpoint {
         address.map_or_else(|_| self.host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
     }
 
+    /// Whether it is one of Azure's, in any of its clouds.
+    pub(crate) fn is_azures(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        AZURE.iter().chain(AZURE_MANAGED).any(|domain| host.ends_with(domain))
+    }
+
+    /// Whether it is one of Azure's that speaks TLS at this port.
+    pub(crate) fn is_azures_by_tls(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        let is_managed = AZURE_MANAGED.iter().any(|domain| host.ends_with(domain));
+        match self.port {
+            6380 => self.is_azures(),
+            10_000 => is_managed,
+            _ => false,
+        }
+    }
+
     /// Whether its host is an address, which says nothing of who answers there.
     pub(crate) fn is_address(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok()
     }
 }
+
+const AZURE: &[&str] = &[
+    ".redis.cache.windows.net",
+    ".redis.cache.chinacloudapi.cn",
+    ".redis.cache.usgovcloudapi.net",
+    ".redisenterprise.cache.azure.net",
+];
+
+const AZURE_MANAGED: &[&str] = &[".redis.azure.net", ".redis.chinacloudapi.cn", ".redis.usgovcloudapi.net"];
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

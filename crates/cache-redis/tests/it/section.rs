@@ -32,5 +32,21 @@ fn each_fault_has_its_place() {
     );
     let missing = json!({"ConnectionString": "h:6380,ssl=true", "CertificateAuthority": "none/ca.pem"});
     let error = of(json!({"TokenCache": missing})).unwrap_err();
-    assert!(error.starts_with("TokenCache.") && error.contains("none/ca.pem cannot be read"), "{error}");
+    assert!(
+        error.starts_with("TokenCache.CertificateAuthority: the certificate authority none/ca.pem cannot"),
+        "{error}"
+    );
+    // It would be passed by.
+    let no_tls = json!({"ConnectionString": "h:6379", "CertificateAuthority": "ca.pem"});
+    let error = of(json!({"TokenCache": no_tls})).unwrap_err();
+    assert_eq!(
+        error,
+        "TokenCache.CertificateAuthority: the connection string asks for no TLS, so nobody is trusted \
+         (say ssl=True there, or remove this one)"
+    );
+    let error = of(json!({"TokenCache": {"ConnectionString": "h:6379", "TableName": "tokens"}})).unwrap_err();
+    assert!(
+        error.starts_with("TokenCache.TableName: Redis has no use for this key: it is for Sqlite"),
+        "{error}"
+    );
 }

@@ -41,8 +41,15 @@ fn every_fault_is_told_at_its_path() {
 
     let root =
         json!({"TokenCache": {"Kind": "Sqlite", "ConnectionString": "/x/tokens.db", "SchemaName": "dbo"}});
+    let error = read(root).unwrap_err().to_string();
+    assert!(error.starts_with("TokenCache.SchemaName: Sqlite has no use for this key: it is for"), "{error}");
+    // As it stands beside a database that has schemas.
+    let root = json!({
+        "ConnectionStrings": {"Cache": "/x/tokens.db"}, "Cache": {"SchemaName": "dbo"},
+        "TokenCache": {"Kind": "Sqlite", "ConnectionString": "Cache"}
+    });
     let error = read(root).unwrap().build().unwrap_err();
-    assert_eq!(error.to_string(), "TokenCache.SchemaName: SQLite has no schemas (remove it)");
+    assert_eq!(error.to_string(), "Cache.SchemaName: SQLite has no schemas (remove it)");
 }
 
 #[test]

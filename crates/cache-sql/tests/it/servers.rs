@@ -6,12 +6,13 @@ mod mysql;
 mod postgres;
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use entra_abstractions::{
-    AccessToken, Clock, Scheme, Secret, StoreError, StoreKey, StoreTokens, StoredEntry, SystemClock,
+    AccessToken, Clock, Scheme, Secret, Section, StoreError, StoreKey, StoreTokens, StoredEntry, SystemClock,
     testing::{FakeAcquirer, ManualClock, assert_no_secrets, store_conformance, store_outage_conformance},
 };
 use entra_cache_sql::{SqlStore, SqlStoreBuilder};
@@ -123,6 +124,42 @@ async fn survives_outages(builder: SqlStoreBuilder, server: &Server) {
     }
     server.thaw();
     works_soon(&store).await;
+}
+
+/// A server whose certificate an authority of one's own has signed, as the section `TokenCache` names
+/// it: without a word about TLS in the connection string the certificate is looked at.
+async fn trusts_the_authority_of_the_section(kind: &str, connection: &str, ca: &Path) {
+    let builder = |connection: &str, authority: &Path| {
+        let root = Section::new(
+            "",
+            serde_json::json!({"TokenCache": {
+                "Kind": kind, "ConnectionString": connection, "CreateIfNotExists": true,
+                "CertificateAuthority": authority.display().to_string(),
+            }}),
+        );
+        SqlStoreBuilder::from_section(&root.section("TokenCache"), &root).and_then(SqlStoreBuilder::build)
+    };
+    let store = builder(connection, ca).unwrap();
+    store.put(&key("ca"), entry(b"x")).await.unwrap();
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), stranger.cert.pem()).unwrap();
+    let error = builder(connection, file.path()).unwrap().get(&key("ca")).await.unwrap_err();
+    assert!(error.what().starts_with("cannot be trusted"), "{error}");
+
+    let told = |connection: &str, authority: &Path| {
+        let error = builder(connection, authority).unwrap_err().to_string();
+        assert_no_secrets(&error, [PASSWORD]);
+        assert!(error.starts_with("TokenCache.CertificateAuthority: "), "{error}");
+        error
+    };
+    assert!(told(connection, Path::new("nowhere/ca.pem")).contains("nowhere/ca.pem cannot be read"));
+    assert!(told(connection, Path::new("Cargo.toml")).contains("Cargo.toml holds no certificate"));
+    let untrusting = format!("{connection};SSL Mode=Disabled");
+    assert!(told(&untrusting, ca).contains("no certificate is looked at"));
+    let twice =
+        format!("{connection};{}=/etc/ca.pem", if kind == "MySql" { "SslCa" } else { "Root Certificate" });
+    assert!(told(&twice, ca).contains("names a root certificate as well"));
 }
 
 /// A server that refuses writes for long is read from as before: what it refuses costs it, and those

@@ -96,6 +96,6 @@ fn names_of_tables_are_looked_at() {
     }});
     assert_eq!(
         store(json).unwrap_err(),
-        "this is no name of SQL Server's (1 to 128 characters, none of them a control character)"
+        "TokenCache.TableName: this is no name of SQL Server's (1 to 128 characters, none of them a control character)"
     );
 }

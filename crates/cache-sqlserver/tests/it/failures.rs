@@ -7,7 +7,7 @@ use std::{
 };
 
 use entra_abstractions::{
-    AccessToken, Clock, Scheme, Secret, StoreError, StoreKey, StoreTokens, StoredEntry,
+    AccessToken, Clock, Scheme, Secret, Section, StoreError, StoreKey, StoreTokens, StoredEntry,
     testing::{FakeAcquirer, ManualClock, assert_no_secrets},
 };
 use entra_cache_sqlserver::SqlServerStore;
@@ -119,6 +119,32 @@ async fn a_certificate_that_nobody_vouches_for_gets_no_password() {
     let store =
         SqlServerStore::builder(&named).unwrap().root_certificates(double.certificate()).build().unwrap();
     assert!(store.get(&key()).await.unwrap().is_none());
+}
+
+/// The authority that the section names is the one that the server is known by.
+#[tokio::test]
+async fn the_authority_of_the_section_is_trusted() {
+    let double = Double::start(Arc::new(ManualClock::default())).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let store = |content: &str| {
+        std::fs::write(file.path(), content).unwrap();
+        let cache = serde_json::json!({
+            "ConnectionString": double.connection_string(), "CreateIfNotExists": true,
+            "CertificateAuthority": file.path().display().to_string(),
+        });
+        let root = Section::new("", serde_json::json!({ "TokenCache": cache }));
+        SqlServerStore::from_section(&root.section("TokenCache"), &root)
+    };
+    assert!(store(double.certificate()).unwrap().get(&key()).await.unwrap().is_none());
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    let error = store(&stranger).unwrap().get(&key()).await.unwrap_err();
+    assert!(words(&error).starts_with("its certificate is not trusted"), "{error}");
+    let error = store("s3cret?%G&=").unwrap_err().to_string();
+    assert!(error.starts_with("TokenCache.CertificateAuthority: the file "), "{error}");
+    assert!(
+        error.ends_with("holds no certificate (a PEM file with one or more certificates is expected)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,10 @@
 //! The shared cache as configurations name it.
 
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod naming;
+#[cfg(test)]
+mod seed;
+#[cfg(test)]
+mod tokens;

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entra_abstractions::{
     AccessToken, Clock, ObjectId, Scheme, Secret,
     testing::{FakeAcquirer, ManualClock},
@@ -64,6 +65,37 @@ async fn a_connection_is_replaced_before_its_token_ends() {
     clock.advance(Duration::from_secs(3_600));
     assert!(store.get(&key("a")).await.is_ok());
     assert_eq!(tokens.requests().len(), count + 2);
+}
+
+/// Who logs in stands in the connection string, or in the token: then nobody needs to say it.
+#[tokio::test]
+async fn whose_token_it_is_need_not_be_said() {
+    let redis = Redis::start().unwrap();
+    let store = |connection: String, token: String| {
+        let tokens = Arc::new(FakeAcquirer::new(move |_| {
+            let until = now() + Duration::from_secs(3_600);
+            Ok(AccessToken::new(Scheme::Bearer, Secret::new(token.clone()), until)?)
+        }));
+        let builder = RedisStore::builder(connection);
+        assert!(!builder.wants_credential(), "a server on this machine has no identities");
+        builder.credential(tokens, None).build().unwrap()
+    };
+    let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"aud":"https://redis.azure.com","oid":"{OBJECT}"}}"#));
+    let token = format!("eyJhbGciOiJub25lIn0.{claims}.s3cret");
+    let_in(&redis, &token);
+    let at = format!("localhost:{}", redis.port());
+    store(at.clone(), token.clone()).put(&key("a"), entry(b"x")).await.unwrap();
+    // Azure's own tokens need not be readable.
+    let error = store(at.clone(), "at-s3cret".to_owned()).get(&key("a")).await.unwrap_err();
+    assert!(error.what().contains("say user=<object id of the identity>"), "{error}");
+    let_in(&redis, "at-s3cret");
+    let text = format!("{at},user={OBJECT}");
+    assert!(RedisStore::builder(&text).wants_credential());
+    let tokens = FakeAcquirer::new(move |_| {
+        Ok(AccessToken::new(Scheme::Bearer, Secret::new("at-s3cret"), now() + Duration::from_secs(3_600))?)
+    });
+    let store = RedisStore::builder(text).credential(Arc::new(tokens), None).build().unwrap();
+    assert!(store.get(&key("a")).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ async fn tls_is_verified_where_it_is_asked_for() {
         assert!(error.what().starts_with(told), "{rest}: {error}");
         assert_no_secrets(&format!("{error:?}"), [PASSWORD]);
     }
+    let plain = dotnet(&server, "").trim_end_matches(';').to_owned();
+    trusts_the_authority_of_the_section("MySql", &plain, server.ca().unwrap()).await;
 }
 
 #[tokio::test]
