@@ -59,5 +59,5 @@ pub use subject::{
     AccountId, AgentSubject, AgentUser, ManagedIdentityId, OnBehalfOf, ResourceId, SessionKey, Subject, Upn,
     User, UserAssertion,
 };
-pub use token::{AccessToken, Scheme, TokenTerms};
+pub use token::{AccessToken, Scheme, TokenParts, TokenTerms};
 pub use token_hash::TokenHash;

@@ -61,7 +61,8 @@ impl fmt::Debug for Secret {
 pub struct SecretRef<'a>(&'a str);
 
 impl<'a> SecretRef<'a> {
-    pub(crate) fn new(value: &'a str) -> Self {
+    /// What lies here; to wipe it is up to whoever owns it.
+    pub fn new(value: &'a str) -> Self {
         Self(value)
     }
 

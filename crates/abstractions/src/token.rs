@@ -1,5 +1,6 @@
 //! The one token: a value that is ready to be shown to an API and cheap to clone.
 
+mod parts;
 mod terms;
 mod text;
 
@@ -16,6 +17,7 @@ use crate::{
     AccountId, Binding, CorrelationId, Misconfigured, PopKey, Secret, SecretRef, TenantId, TokenHash,
 };
 
+pub use parts::TokenParts;
 use terms::Terms;
 pub use terms::TokenTerms;
 use text::{Parts, Text};
@@ -93,16 +95,41 @@ impl AccessToken {
     /// characters.
     #[expect(clippy::needless_pass_by_value, reason = "what the caller had is wiped here")]
     pub fn new(scheme: Scheme, secret: Secret, expires_at: SystemTime) -> Result<Self, Misconfigured> {
-        if secret.is_blank() {
+        Self::from_parts(TokenParts::new(scheme, (&secret).into(), expires_at))
+    }
+
+    /// A token of which all is known: made at once, where each `with_` would copy its text.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it could not be sent in a header: it is empty or holds control
+    /// characters.
+    pub fn from_parts(parts: TokenParts<'_>) -> Result<Self, Misconfigured> {
+        let TokenParts {
+            scheme,
+            secret,
+            expires_at,
+            tenant,
+            scopes,
+            account,
+            id_token,
+            correlation_id,
+            binding,
+        } = parts;
+        if secret.expose().trim().is_empty() {
             return Err(Misconfigured::new("the access token is empty"));
         }
-        let line = Secret::new(format!("{} {}", scheme.as_str(), secret.expose()));
-        let parts =
-            Parts { line: line.expose(), id_token: "", account: None, correlation_id: None, tenant: None };
-        let text = Text::of(&parts).ok_or_else(|| Misconfigured::new("the access token is too long"))?;
+        let text = Text::of(&Parts {
+            line: [scheme.as_str(), " ", secret.expose()],
+            id_token: id_token.map_or("", SecretRef::expose),
+            account: account.as_ref(),
+            correlation_id,
+            tenant: tenant.as_ref(),
+        });
+        let text = text.ok_or_else(|| Misconfigured::new("the access token is too long"))?;
         let since = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let expires_at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let token = Token { text, expires_at, terms: TokenTerms::new(scheme) }.plain();
+        let terms = TokenTerms::new(Terms { scheme, tenant, scopes: scopes.into(), binding });
+        let token = Token { text, expires_at, terms }.plain();
         // Entra's tokens are ASCII; the header type refuses what could break out of the line.
         Line(token.clone())
             .into_header()
@@ -286,7 +313,7 @@ impl Token {
     fn telling(mut self, change: impl FnOnce(Parts<'_>) -> Option<Text>) -> AccessToken {
         let account = self.text.account(self.terms.get().tenant.as_ref());
         let text = change(Parts {
-            line: self.text.line(),
+            line: [self.text.line(), "", ""],
             id_token: self.text.id_token(),
             account: account.as_ref(),
             correlation_id: self.text.correlation_id(),

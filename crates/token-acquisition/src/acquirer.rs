@@ -6,10 +6,10 @@ mod rooms;
 use std::{fmt, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AccessToken, AcquireToken, Acquiring, AgentId, BindTokens, Exchange, Misconfigured, ProvideAssertion,
-    Secret, SessionKey, TokenError, TokenRequest, Unavailable,
+    AccessToken, AcquireToken, Acquiring, AgentId, BindTokens, Misconfigured, ProvideAssertion, Secret,
+    SessionKey, TokenError, TokenRequest,
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::{
@@ -343,38 +343,19 @@ impl TokenAcquirer {
         flight
     }
 
-    /// One flight, told as one span. Whatever hangs in it, a user's own provider included, ends with
-    /// its deadline: else its key would be lost until the process ends.
+    /// One flight, told as one span.
     fn flown(
         self,
         plan: Plan,
         purpose: Purpose,
         asked: Option<Asked>,
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
-        let (grant, id) = (plan.grant.name(), plan.correlation_id);
-        let key = plan.key.clone();
-        // What is wrong with it, the fetch will say.
-        let host = self.host_asked(&plan).unwrap_or_default();
-        let span = telemetry::acquiring(&key.as_ref(), grant, &host, id, purpose == Purpose::Refresh);
+        let is_behind = purpose == Purpose::Refresh;
+        let span =
+            telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
         let flight = async move {
-            let shared = Arc::clone(&self.0.shared);
-            let exchange = Exchange::new(grant, host)
-                .with_client(self.0.identity.client.clone())
-                .with_correlation_id(id);
-            let result = match timeout(shared.deadline, fetch(self, plan, purpose, asked)).await {
-                Ok(result) => result,
-                Err(_elapsed) => {
-                    let error = TokenError::from(Unavailable::new(exchange, "no token in time"));
-                    shared.cache.failed(&key, &error);
-                    Err(error)
-                }
-            };
-            telemetry::landed(
-                &shared.metrics,
-                &key.as_ref(),
-                purpose == Purpose::Refresh,
-                result.as_ref().err(),
-            );
+            let result = fetch(&self, &plan, purpose, asked).await;
+            telemetry::landed(self.metrics(), &plan.key.as_ref(), is_behind, result.as_ref().err());
             result
         };
         flight.instrument(span)

@@ -1,30 +1,32 @@
 //! One fetch: from a plan to a token that is kept. Runs inside a flight, so once for each key.
 
-use std::{
-    hash::{DefaultHasher, Hasher},
-    time::Duration,
-};
+mod keep;
+
+use std::hash::{DefaultHasher, Hasher};
 
 use entra_abstractions::{
     AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange, Place, Scheme,
-    Scopes, Secret, TenantId, TokenError, TokenRequest, UserAssertion,
+    Scopes, Secret, TokenError, TokenRequest, Unavailable, UserAssertion,
 };
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Age, AnsweredBy, Cache, Cached, Key, Owner},
+    cache::{AnsweredBy, Cache, Cached},
     credential::{Attempts, Proof},
     endpoint::TokenEndpoints,
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
     refresh::{self, RefreshRecord},
-    second_level::{self, TokenRecord},
+    second_level::{self, Findings},
     session,
     sign_in::AuthorizationCode,
     telemetry::{self, Asked},
     wire::{Form, Granted, Post},
 };
+
+pub(crate) use keep::{keep, keep_token};
 
 /// Why a flight was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +42,51 @@ pub(crate) enum Purpose {
 pub const TOKEN_EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
 
 pub(crate) async fn fetch(
-    engine: TokenAcquirer,
-    plan: Plan,
+    engine: &TokenAcquirer,
+    plan: &Plan,
     purpose: Purpose,
     asked: Option<Asked>,
 ) -> Result<AccessToken, TokenError> {
+    let until = Instant::now() + engine.deadline();
     let tell = |by| {
         if let Some(asked) = asked {
             asked.tell(engine.metrics(), by);
         }
     };
-    if let Some(token) = landed_meanwhile(engine.cache(), &plan, purpose) {
+    if let Some(token) = landed_meanwhile(engine.cache(), plan, purpose) {
         tell(AnsweredBy::Flight);
         return Ok(token);
     }
-    let mut found = second_level::find(&engine, &plan, purpose).await;
+    let mut found = second_level::find(engine, plan, purpose, until).await;
     if let Some(token) = found.token.take() {
         tell(AnsweredBy::Store);
         return Ok(token);
     }
     tell(AnsweredBy::Entra);
-    let result = ask(&engine, &plan).await;
-    found.settle(result).await
+    // Apart, because it is large: whom the store serves carries nothing of it.
+    Box::pin(ask_in_time(engine, plan, until, found)).await
+}
+
+/// Asks, and lets the others know what came of it. Whatever hangs in it, a user's own provider
+/// included, ends with the flight's time: else its key would be lost until the process ends.
+async fn ask_in_time(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    until: Instant,
+    found: Findings,
+) -> Result<AccessToken, TokenError> {
+    // What is wrong with it, the fetch will say.
+    let host = engine.host_asked(plan).unwrap_or_default();
+    telemetry::asking(&host);
+    let asking = async { found.settle(ask(engine, plan).await).await };
+    timeout_at(until, asking).await.unwrap_or_else(|_elapsed| {
+        let exchange = Exchange::new(plan.grant.name(), host)
+            .with_client(engine.identity().client.clone())
+            .with_correlation_id(plan.correlation_id);
+        let error = TokenError::from(Unavailable::new(exchange, "no token in time"));
+        engine.cache().failed(&plan.key, &error);
+        Err(error)
+    })
 }
 
 /// Somebody else's flight may have landed while this one was made ready.
@@ -361,72 +386,4 @@ fn fingerprint(form: &Form, proof: &Proof) -> u64 {
     form.hash_into(&mut hasher);
     proof.hash_into(&mut hasher);
     hasher.finish()
-}
-
-/// Keeps what was granted: the token and its refresh token, each under its key.
-pub(crate) fn keep(
-    engine: &TokenAcquirer,
-    plan: &Plan,
-    mut granted: Granted,
-) -> Result<AccessToken, TokenError> {
-    // A refresh token of an on-behalf-of exchange is let go: the next caller brings an assertion.
-    if let (Some(refresh_token), Owner::Account(_) | Owner::AgentUser(_)) =
-        (granted.refresh_token.take(), plan.key.owner())
-    {
-        let record = RefreshRecord::new(refresh_token, granted.account.clone(), granted.came_at);
-        refresh::keep(engine, plan, record);
-    }
-    keep_token(engine, plan, &plan.key, granted)
-}
-
-/// Makes the token of what was granted, and keeps it under this key.
-pub(crate) fn keep_token(
-    engine: &TokenAcquirer,
-    plan: &Plan,
-    key: &Key,
-    granted: Granted,
-) -> Result<AccessToken, TokenError> {
-    let token = AccessToken::new(plan.scheme.clone(), granted.access_token, granted.ends_at)?
-        .with_tenant(tenant_of(engine, plan))
-        .with_scopes(granted.scopes.as_deref().unwrap_or(plan.scopes.as_str()))
-        .with_account(granted.account)
-        .with_id_token(granted.id_token)
-        .with_correlation_id(plan.correlation_id)
-        .with_binding(granted.binding);
-    let skew: Duration = engine.wire().skew();
-    let record = TokenRecord {
-        token: token.clone(),
-        claims: plan.claims.clone(),
-        came_at: granted.came_at,
-        refresh_at: granted.refresh_at,
-        skew,
-    };
-    let window = engine.window_of(&record);
-    let lives = granted.ends_at.duration_since(granted.came_at).unwrap_or_default();
-    if window.age(granted.came_at) == Age::Ended {
-        telemetry::not_kept(&key.as_ref(), lives, skew);
-        return Ok(token);
-    }
-    telemetry::granted(&key.as_ref(), lives);
-    if let Some(level) = engine.second_level(&key.as_ref()) {
-        level.keep(&key.as_ref(), &record);
-    }
-    Ok(engine.cache().put(&key.as_ref(), token, record.claims, window))
-}
-
-/// The tenant whose token it is, as far as the request says so.
-fn tenant_of(engine: &TokenAcquirer, plan: &Plan) -> Option<TenantId> {
-    // A host does not say in which tenant its identity lives.
-    if matches!(plan.grant, Grant::ManagedIdentity(_)) {
-        return None;
-    }
-    let authority = engine.application().authority();
-    match authority.kind() {
-        AuthorityKind::Aad | AuthorityKind::Ciam | AuthorityKind::Dsts => {
-            plan.tenant.is_real().then(|| plan.tenant.clone())
-        }
-        // Whatever tenant a request names, a user flow stands below its own.
-        AuthorityKind::B2c => Some(authority.tenant().clone()),
-        AuthorityKind::Adfs | AuthorityKind::Oidc => None,
-    }
 }

@@ -38,7 +38,7 @@ use crate::{
 
 use breaker::{Breaker, Passage};
 pub(crate) use counts::{Counts, Leased, Looked, Side, Word, Wrote};
-pub(crate) use find::{find, look_once};
+pub(crate) use find::{Findings, find, look_once};
 use queue::{Queue, Rank, Write};
 pub(crate) use record::TokenRecord;
 

@@ -59,13 +59,7 @@ pub(crate) fn refreshing(key: &KeyRef<'_>) {
 ///
 /// A caller who waits for it is its parent; a refresh behind a good token only follows from the
 /// call that noticed.
-pub(crate) fn acquiring(
-    key: &KeyRef<'_>,
-    grant: &'static str,
-    host: &str,
-    id: CorrelationId,
-    behind: bool,
-) -> Span {
+pub(crate) fn acquiring(key: &KeyRef<'_>, grant: &'static str, id: CorrelationId, behind: bool) -> Span {
     macro_rules! span {
         ($($parent:tt)*) => {
             info_span!(
@@ -78,7 +72,7 @@ pub(crate) fn acquiring(
                 client = %key.identity.client,
                 tenant = %key.tenant,
                 scopes = key.scopes.as_str(),
-                host,
+                host = Empty,
                 correlation_id = %id,
                 behind_a_good_token = behind,
                 outcome = Empty,
@@ -93,6 +87,11 @@ pub(crate) fn acquiring(
     } else {
         span!()
     }
+}
+
+/// A flight asks this host: called within its span.
+pub(crate) fn asking(host: &str) {
+    Span::current().record("host", host);
 }
 
 /// A flight has landed: called within its span.

@@ -18,8 +18,8 @@ pub(super) struct Terms {
 }
 
 impl TokenTerms {
-    pub(super) fn new(scheme: Scheme) -> Self {
-        Self(Arc::new(Terms { scheme, tenant: None, scopes: Box::default(), binding: None }))
+    pub(super) fn new(terms: Terms) -> Self {
+        Self(Arc::new(terms))
     }
 
     pub(super) fn get(&self) -> &Terms {

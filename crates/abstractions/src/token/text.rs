@@ -17,7 +17,8 @@ pub(super) struct Text {
 /// What is in a text.
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'a> {
-    pub(super) line: &'a str,
+    /// In pieces, so that nobody has to put them together before.
+    pub(super) line: [&'a str; 3],
     pub(super) id_token: &'a str,
     pub(super) account: Option<&'a AccountId>,
     pub(super) correlation_id: Option<CorrelationId>,
@@ -45,6 +46,7 @@ impl Text {
         let account = parts.account.map(|account| Account::of(account, parts.tenant));
         let mut tail = Vec::new();
         if account.is_some() || parts.correlation_id.is_some() {
+            tail.reserve(49);
             tail.push(0);
             let mut kind = 0;
             if let Some(id) = parts.correlation_id {
@@ -71,11 +73,13 @@ impl Text {
                 *first = kind;
             }
         }
-        let (line, id_token) =
-            (u32::try_from(parts.line.len()).ok()?, u32::try_from(parts.id_token.len()).ok()?);
+        let line: usize = parts.line.iter().map(|piece| piece.len()).sum();
         // At its full length from the beginning: what grows leaves copies behind.
-        let mut bytes = Vec::with_capacity(parts.line.len() + parts.id_token.len() + tail.len());
-        bytes.extend_from_slice(parts.line.as_bytes());
+        let mut bytes = Vec::with_capacity(line + parts.id_token.len() + tail.len());
+        for piece in parts.line {
+            bytes.extend_from_slice(piece.as_bytes());
+        }
+        let (line, id_token) = (u32::try_from(line).ok()?, u32::try_from(parts.id_token.len()).ok()?);
         bytes.extend_from_slice(parts.id_token.as_bytes());
         bytes.extend_from_slice(&tail);
         Some(Self { bytes: bytes.into_boxed_slice(), line, id_token })
@@ -183,7 +187,7 @@ mod tests {
             for correlation_id in [None, Some(correlation_id)] {
                 for id_token in ["", "id.to.ken"] {
                     let parts = Parts {
-                        line: "Bearer a.b.c",
+                        line: ["Bearer", " ", "a.b.c"],
                         id_token,
                         account: Some(&account),
                         correlation_id,
@@ -203,8 +207,13 @@ mod tests {
 
     #[test]
     fn nothing_takes_nothing() {
-        let parts =
-            Parts { line: "Bearer x", id_token: "", account: None, correlation_id: None, tenant: None };
+        let parts = Parts {
+            line: ["Bearer", " ", "x"],
+            id_token: "",
+            account: None,
+            correlation_id: None,
+            tenant: None,
+        };
         let text = Text::of(&parts).unwrap();
         assert_eq!((text.len(), text.account(None), text.correlation_id()), (8, None, None));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use entra_abstractions::{AccessToken, Kept, StoreKey, TokenError};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Looked, SecondLevel, TokenRecord,
@@ -35,8 +35,9 @@ pub(crate) struct Findings {
     lease: Option<Lease>,
 }
 
-/// Asks the store, where the plan's token may be there and would do.
-pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose) -> Findings {
+/// Asks the store, where the plan's token may be there and would do: for a moment, or until this time
+/// where another instance has a lease.
+pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose, until: Instant) -> Findings {
     let key = plan.key.as_ref();
     let Some(level) = engine.second_level(&key) else { return Findings::default() };
     let at = place(&key);
@@ -53,7 +54,8 @@ pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose) 
         Sight::Nothing => {
             findings.is_absent = true;
             if purpose == Purpose::Fetch && !plan.is_write_only() {
-                match wait_for_turn(&look).await {
+                let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
+                match turn.unwrap_or(Turn::Without) {
                     Turn::Token(token) => findings.token = Some(token),
                     Turn::Mine(lease) => findings.lease = Some(lease),
                     Turn::Without => {}

@@ -1,12 +1,16 @@
 //! One token as it is kept in a shared store: a version, then JSON. Every instance that shares the
 //! store reads what any other wrote, and makes the same token of it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use entra_abstractions::{
-    AccessToken, AccountId, Claims, CorrelationId, Scheme, Secret, StoreKey, StoredEntry, TenantId,
+    AccessToken, AccountId, Claims, CorrelationId, Scheme, Secret, SecretRef, StoreKey, StoredEntry,
+    TenantId, TokenParts,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 
 /// A token, and what else an instance must know to serve it as the one does that fetched it.
 #[derive(Debug, Clone)]
@@ -49,23 +53,34 @@ struct Written<'a> {
 
 /// What is read: members that are not known here are passed over.
 #[derive(Deserialize)]
-struct Read {
-    key: String,
-    #[serde(deserialize_with = "secret")]
-    access_token: Secret,
+struct Read<'a> {
+    #[serde(borrow)]
+    key: Words<'a>,
+    #[serde(borrow)]
+    access_token: Words<'a>,
     came_at: u64,
     ends_at: u64,
     refresh_at: Option<u64>,
     #[serde(default)]
     skew: u64,
-    tenant: Option<String>,
-    #[serde(default)]
-    scopes: String,
-    account: Option<String>,
-    #[serde(default, deserialize_with = "some_secret")]
-    id_token: Option<Secret>,
-    correlation_id: Option<String>,
-    claims: Option<String>,
+    #[serde(borrow)]
+    tenant: Option<Words<'a>>,
+    #[serde(borrow, default)]
+    scopes: Words<'a>,
+    #[serde(borrow)]
+    account: Option<Words<'a>>,
+    #[serde(borrow)]
+    id_token: Option<Words<'a>>,
+    #[serde(borrow)]
+    correlation_id: Option<Words<'a>>,
+    #[serde(borrow)]
+    claims: Option<Words<'a>>,
+}
+
+/// A text where it lies, in the entry that is wiped; a copy of it where it had to be unescaped.
+enum Words<'a> {
+    Here(&'a str),
+    Copied(Secret),
 }
 
 impl TokenRecord {
@@ -108,26 +123,21 @@ impl TokenRecord {
         if *version != VERSION {
             return Err("its version is not known here");
         }
-        let read: Read = serde_json::from_slice(json).map_err(|_unquoted| NOT_WRITTEN_HERE)?;
-        if read.key != at.to_text() {
+        let read: Read<'_> = serde_json::from_slice(json).map_err(|_unquoted| NOT_WRITTEN_HERE)?;
+        if read.key.get() != at.to_text() {
             return Err("it was written under another key");
         }
         let ends_at = time(read.ends_at).ok_or(NOT_WRITTEN_HERE)?;
-        let token = AccessToken::new(scheme.clone(), read.access_token, ends_at);
-        let token = token.map_err(|_fault| NOT_WRITTEN_HERE)?;
-        let correlation_id = read.correlation_id.and_then(|id| CorrelationId::parse(&id).ok());
-        let token = token
-            .with_tenant(read.tenant.and_then(|tenant| TenantId::new(tenant).ok()))
-            .with_scopes(&read.scopes)
-            .with_account(read.account.and_then(|account| AccountId::parse(&account).ok()))
-            .with_id_token(read.id_token);
-        let claims = read.claims.map(|claims| Claims::new(&claims)).transpose();
+        let mut parts = TokenParts::new(scheme.clone(), SecretRef::new(read.access_token.get()), ends_at);
+        parts.tenant = read.tenant.and_then(|tenant| TenantId::new(tenant.get()).ok());
+        parts.scopes = read.scopes.get();
+        parts.account = read.account.and_then(|account| AccountId::parse(account.get()).ok());
+        parts.id_token = read.id_token.as_ref().map(|id_token| SecretRef::new(id_token.get()));
+        parts.correlation_id = read.correlation_id.and_then(|id| CorrelationId::parse(id.get()).ok());
+        // A challenge that cannot be read was met by nobody knows what.
+        let claims = read.claims.map(|claims| Claims::new(claims.get())).transpose();
         Ok(Self {
-            token: match correlation_id {
-                Some(id) => token.with_correlation_id(id),
-                None => token,
-            },
-            // A challenge that cannot be read was met by nobody knows what.
+            token: AccessToken::from_parts(parts).map_err(|_fault| NOT_WRITTEN_HERE)?,
             claims: claims.map_err(|_fault| NOT_WRITTEN_HERE)?,
             came_at: time(read.came_at).ok_or(NOT_WRITTEN_HERE)?,
             refresh_at: read.refresh_at.and_then(time),
@@ -136,13 +146,43 @@ impl TokenRecord {
     }
 }
 
-/// Wiped from the moment it is read, whatever comes of the rest.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    String::deserialize(deserializer).map(Secret::new)
+impl Words<'_> {
+    fn get(&self) -> &str {
+        match self {
+            Self::Here(text) => text,
+            Self::Copied(text) => text.expose(),
+        }
+    }
 }
 
-fn some_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+impl Default for Words<'_> {
+    fn default() -> Self {
+        Self::Here("")
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Words<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Words<'de>, E> {
+        Ok(Words::Here(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Words<'de>, E> {
+        Ok(Words::Copied(Secret::new(text)))
+    }
 }
 
 fn millis(at: SystemTime) -> u64 {
