@@ -104,6 +104,20 @@ impl Answer<'_> {
         self.skew.filter(|skew| skew.apart() >= telling)
     }
 
+    /// What to do where the server says no more than that it does not believe the application: only Entra
+    /// has numbers.
+    fn unexplained(&self, error: Option<&str>, numbers: &[u32]) -> Option<&'static str> {
+        match (error, numbers, self.binding) {
+            (Some("invalid_client"), [], Some(_)) => Some(
+                "the server does not know the application by this certificate: register the certificate of the connection there for this client id, or configure the one that is registered",
+            ),
+            (Some("invalid_client"), [], None) => Some(
+                "the server does not believe the application: register this credential there for this client id, with the method by which it is sent",
+            ),
+            _ => None,
+        }
+    }
+
     fn refusal(&self, exchange: Exchange, post: &Post<'_>) -> TokenError {
         let failure = parse::<Failure>(self.body).unwrap_or_default();
         let numbers = failure.numbers();
@@ -111,6 +125,7 @@ impl Answer<'_> {
             .with_error(failure.error.as_deref(), failure.suberror.as_deref())
             .with_diagnosis(aadsts::diagnose(&numbers))
             .with_trace(failure.trace_id.as_deref(), failure.timestamp.as_deref())
+            .with_explanation(self.unexplained(failure.error.as_deref(), &numbers))
             .with_retry_after(self.retry_after)
             .with_clock_skew(self.telling_skew(&numbers))
             .with_aadsts(numbers);

@@ -91,6 +91,13 @@ fn who_must_act() {
         false,
         "admin: refused: test at login.example answered 401 invalid_client AADSTS7000215, the client secret is wrong",
     );
+    // Another server's, which has no number that would say more.
+    check(
+        401,
+        r#"{"error":"invalid_client","error_description":"secret text"}"#,
+        false,
+        "admin: refused: test at login.example answered 401 invalid_client, the server does not believe the application: register this credential",
+    );
     check(400, r#"{"error":"invalid_grant","suberror":"client_mismatch"}"#, true, "admin:");
     check(400, r#"{"error":"invalid_grant","error_codes":50196}"#, true, "nobody: throttled, because");
     check(429, r#"{"error":"temporarily_unavailable"}"#, true, "nobody: throttled");
