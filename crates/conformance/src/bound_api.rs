@@ -5,31 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use axum::{Extension, Json, Router, extract::State, routing::get};
-use entra_emulator::any_client_certificate;
+use entra_abstractions::HttpSettings;
 use entra_web_api::{AuthenticatedUser, ClientCertificate, TokenValidator};
 use http::{StatusCode, header::AUTHORIZATION};
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-};
-use rustls::{ServerConfig, crypto::aws_lc_rs::default_provider};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
-use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
-use crate::pki::Pki;
+use crate::bound::{Secured, Speaks};
 
 /// It stops with this value.
 pub(crate) struct BoundApi {
-    pub(crate) origin: String,
+    served: Secured,
     overheard: Arc<Overheard>,
-    accepting: JoinHandle<()>,
 }
 
 /// What an API sees of its caller: of a token, or of the certificate alone.
@@ -45,45 +31,32 @@ pub(crate) struct Seen {
 struct Overheard(Mutex<String>);
 
 impl BoundApi {
-    pub(crate) async fn start(pki: &Pki, validator: &TokenValidator) -> Result<Self> {
-        let provider = Arc::new(default_provider());
-        let certificate = CertificateDer::from_pem_slice(pki.certificate.as_bytes())?;
-        let key = PrivateKeyDer::from_pem_slice(pki.key.as_bytes())?;
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(any_client_certificate(provider))
-            .with_single_cert(vec![certificate], key)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    pub(crate) async fn start(validator: &TokenValidator) -> Result<Self> {
         let overheard = Arc::new(Overheard::default());
         let app = Router::new()
             .route("/orders", get(orders).layer(validator.layer()))
             .route("/archive", get(archive))
             .with_state(Arc::clone(&overheard));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let origin = format!("https://localhost:{}", listener.local_addr()?.port());
-        let tls = TlsAcceptor::from(Arc::new(config));
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(connection(stream, tls.clone(), app.clone()));
-            }
-        });
-        Ok(Self { origin, overheard, accepting })
+        Ok(Self { served: Secured::start(app, Speaks::Http2).await?, overheard })
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.served.url
+    }
+
+    /// What a client of it needs to trust it.
+    pub(crate) fn http(&self) -> HttpSettings {
+        self.served.http()
     }
 
     /// Where a token is needed.
     pub(crate) fn orders(&self) -> String {
-        format!("{}/orders", self.origin)
+        format!("{}/orders", self.origin())
     }
 
     /// The last token that was let in, with the word before it.
     pub(crate) fn overheard(&self) -> String {
         self.overheard.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for BoundApi {
-    fn drop(&mut self) {
-        self.accepting.abort();
     }
 }
 
@@ -115,18 +88,4 @@ async fn orders(
 async fn archive(certificate: Option<Extension<ClientCertificate>>) -> Result<Json<Seen>, StatusCode> {
     let Extension(certificate) = certificate.ok_or(StatusCode::FORBIDDEN)?;
     Ok(Json(Seen { certificate: Some(certificate.thumbprint()), ..Seen::default() }))
-}
-
-async fn connection(stream: TcpStream, tls: TlsAcceptor, app: Router) {
-    let Ok(stream) = tls.accept(stream).await else { return };
-    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let shown = shown.map(|leaf| ClientCertificate::from_der(leaf));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(certificate) = shown {
-            request.extensions_mut().insert(certificate);
-        }
-        app.clone().oneshot(request)
-    });
-    // An error here is the client's going away.
-    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
 }

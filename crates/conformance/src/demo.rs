@@ -3,15 +3,18 @@
 
 mod host;
 mod scenario;
+mod settings;
+mod stage;
 mod table;
+mod thief;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use entra_emulator::Emulator;
 
 use host::Host;
 use scenario::{SCENARIOS, Told};
+use stage::Stage;
 
 /// How to run the demo.
 #[derive(clap::Args)]
@@ -23,17 +26,17 @@ pub(crate) struct Arguments {
 
 #[expect(clippy::print_stdout, reason = "what it prints is the demo")]
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let emulator = Emulator::start().await?;
-    println!("An embedded Entra listens at {}; four web APIs trust it.\n", emulator.base_url());
+    let stage = Stage::start().await?;
+    println!("{}\n", stage.described());
 
     let mut told = Vec::new();
     for scenario in SCENARIOS {
         // Each story begins with an empty cache, so that its numbers are its own.
-        let host = Host::start(scenario.api, &emulator).await?;
+        let mut host = Host::start(scenario.api, &stage).await?;
         if !arguments.brief {
             println!("{}\n  {} {}", scenario.story, scenario.method, scenario.path);
         }
-        let result = scenario.play(&host, &emulator).await?;
+        let result = scenario.play(&mut host, &stage).await?;
         if !arguments.brief {
             for line in &result.traffic {
                 println!("    {line}");
@@ -42,7 +45,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         told.push(result);
     }
-    println!("{}", table::of(&told));
+    println!("{}\n{LEGEND}", table::of(&told));
     let failed = told.iter().filter(|told| !told.holds).count();
     if failed == 0 {
         println!("All {} hold.", told.len());
@@ -54,3 +57,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     println!("{failed} of {} do not hold.", told.len());
     Ok(ExitCode::FAILURE)
 }
+
+const LEGEND: &str = "\
+cold: requests for tokens at Entra, or at the host, for the first call. warm: for the same call again; in
+another instance, after a restart or twelve hours later, where the scenario says so.
+seed: the document that shows the call.";

@@ -3,6 +3,7 @@
 
 mod bench;
 mod bound;
+mod bound_api;
 #[cfg(test)]
 mod challenged;
 mod demo;
@@ -12,6 +13,7 @@ mod drill;
 mod golden;
 mod http;
 mod peers;
+mod pki;
 mod process;
 mod web_api;
 

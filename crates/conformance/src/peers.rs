@@ -3,10 +3,12 @@
 //!
 //! In: the network, once, to fetch them by their names. Out: a table, and 0 only if all of it holds.
 
+mod apache;
 mod authorization_server;
 mod azure_identity;
 mod azurite;
 mod claims;
+mod mtls_provider;
 mod probe;
 mod program;
 mod screen;
@@ -54,6 +56,10 @@ enum Peer {
     Azurite,
     /// The authorization server that our own client meets.
     OidcProvider,
+    /// The same, where it knows clients by their certificates, and binds tokens to them.
+    OidcProviderMtls,
+    /// An API that takes tokens which are bound to certificates.
+    ApacheOauth2,
 }
 
 /// Plays every peer, one after the other, and tells how it went.
@@ -87,7 +93,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             refused.for_each(|entry| screen.say(&format!("  the emulator refused {entry}")));
         }
     }
-    if chosen.iter().any(|peer| *peer != Peer::OidcProvider) {
+    let servers = [Peer::OidcProvider, Peer::OidcProviderMtls];
+    if chosen.iter().any(|peer| !servers.contains(peer)) {
         verdicts.add(&screen, every_path_is_served(&emulator));
     }
     screen.say(&verdicts.table());
@@ -119,6 +126,11 @@ impl Peer {
             Self::OidcProvider => {
                 let packages = toolbox.node(screen).await?;
                 return authorization_server::play(&packages, folder, screen, verdicts).await;
+            }
+            Self::ApacheOauth2 => return apache::play(folder, setting, screen, verdicts).await,
+            Self::OidcProviderMtls => {
+                let packages = toolbox.node(screen).await?;
+                return mtls_provider::play(&packages, folder, screen, verdicts).await;
             }
         };
         probe.play(setting, screen, verdicts).await

@@ -105,15 +105,15 @@ fn partner(base: &str) -> Variables {
 }
 
 fn bound(base: &str, stage: &Stage) -> Variables {
-    let (partner, certificate) = (&stage.partner.origin, stage.certificate().display().to_string());
+    let (partner, certificate) = (stage.partner.origin(), stage.certificate().display().to_string());
     let scope = || String::from("api://orders/.default");
     vec![
         ("AzureAd__ClientCredentials__0__CertificateDiskPath", certificate),
-        ("DownstreamApis__Orders__BaseUrl", partner.clone()),
+        ("DownstreamApis__Orders__BaseUrl", partner.to_owned()),
         ("DownstreamApis__Orders__Scopes__0", scope()),
         ("DownstreamApis__Invoices__BaseUrl", format!("{base}/orders")),
         ("DownstreamApis__Invoices__Scopes__0", scope()),
-        ("DownstreamApis__Archive__BaseUrl", partner.clone()),
+        ("DownstreamApis__Archive__BaseUrl", partner.to_owned()),
         ("Agent__Id", ids::AGENT.to_owned()),
     ]
 }

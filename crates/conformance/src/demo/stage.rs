@@ -14,10 +14,7 @@ use entra_web_api::TokenValidator;
 use tempfile::TempDir;
 
 use super::host::Example;
-use crate::{
-    bound_api::BoundApi,
-    pki::{Pki, self_signed},
-};
+use crate::{bound_api::BoundApi, pki::self_signed};
 
 /// It ends with this value.
 pub(crate) struct Stage {
@@ -37,17 +34,16 @@ impl Stage {
     pub(crate) async fn start() -> Result<Self> {
         let plain = Emulator::start().await?;
         let secure = Emulator::builder().https(true).start().await?;
-        let pki = Pki::new()?;
         let entra = secure.ca_pem().context("the emulator speaks HTTP only")?;
-        let http = HttpSettings::default().trust_pem(entra).trust_pem(&pki.ca);
 
         let authority = Authority::new(secure.base_url(), TenantId::new(ids::TENANT)?)?;
         let directory = secure.directory();
         let orders = &directory.app("orders").context("the directory has no orders")?.client_id;
         let validator = TokenValidator::for_client(authority, &ClientId::new(orders.as_str())?);
         // Which application may call is the API's own list: here, whoever has a token.
-        let validator = validator.allow_access_by_acl().http(http.clone()).build()?;
-        let partner = BoundApi::start(&pki, &validator).await?;
+        let validator = validator.allow_access_by_acl().http(HttpSettings::default().trust_pem(entra));
+        let partner = BoundApi::start(&validator.build()?).await?;
+        let http = partner.http().trust_pem(entra);
 
         let key = VaultCertificate::new(ids::APP_CERTIFICATE, ids::APP_KEY).key_stays();
         let key_version = secure.key_vault().add("orders", key);

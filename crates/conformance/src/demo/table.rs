@@ -7,8 +7,9 @@ use super::Told;
 pub(crate) fn of(told: &[Told]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    let head = ["scenario", "seed", "cold", "warm", "answer", ""];
-    table.set_header(head.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+    let bold = |text: String| Cell::new(text).add_attribute(Attribute::Bold);
+    let number = |number: String| bold(number).set_alignment(CellAlignment::Right);
+    table.set_header(["scenario", "seed", "cold", "warm", "answer", ""].map(|text| bold(text.to_owned())));
     for row in told {
         table.add_row([
             Cell::new(row.name),
@@ -19,5 +20,14 @@ pub(crate) fn of(told: &[Told]) -> Table {
             Cell::new(if row.holds { "holds" } else { "FAILS" }),
         ]);
     }
+    let holding = told.iter().filter(|row| row.holds).count();
+    table.add_row([
+        bold(format!("{} scenarios", told.len())),
+        bold(String::new()),
+        number(told.iter().map(|row| row.cold).sum::<usize>().to_string()),
+        number(told.iter().map(|row| row.warm).sum::<usize>().to_string()),
+        bold(String::new()),
+        bold(format!("{holding} hold")),
+    ]);
     table
 }

@@ -45,7 +45,7 @@ async fn show(
 ) -> Result<Attempt> {
     let url = Url::parse(&stage.partner.orders())?;
     let client = match certificate {
-        Some(certificate) => stage.clients.of(certificate, &url)?,
+        Some(certificate) => stage.clients.of(certificate, &url)?.client().clone(),
         None => http::client(&stage.http)?,
     };
     let answer = client.get(url).header(AUTHORIZATION, header).send().await?;

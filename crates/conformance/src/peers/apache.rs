@@ -179,7 +179,7 @@ impl Apache {
     async fn show(&self, place: &str, header: &str, certificate: Option<&Binding>) -> Result<Response> {
         let url = Url::parse(&format!("{}/{place}", self.origin))?;
         let client = match certificate {
-            Some(certificate) => self.clients.of(certificate, &url)?,
+            Some(certificate) => self.clients.of(certificate, &url)?.client().clone(),
             None => http::client(&self.http)?,
         };
         Ok(client.get(url).header("authorization", header).send().await?)

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail, ensure};
 use entra_abstractions::{AcquireToken, HttpSettings, Scopes, TokenError, TokenRequest};
 use entra_emulator::ids;
 use entra_token_acquisition::{Application, ApplicationBuilder, TokenAcquirer};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde::{Deserialize, Serialize};
 use tokio::process::Child;
 
@@ -17,6 +16,7 @@ use super::{
     screen::Screen,
     verdict::{Verdict, Verdicts},
 };
+use crate::pki::Pki;
 
 /// What the server is told.
 #[derive(Serialize)]
@@ -90,7 +90,7 @@ struct Server {
 
 impl Server {
     async fn start(packages: &Path, folder: &Path, log: &Path) -> Result<Self> {
-        let (ca, tls_certificate, tls_key) = localhost()?;
+        let Pki { ca, certificate: tls_certificate, key: tls_key, .. } = Pki::new()?;
         let registered = Registered {
             tls_key,
             tls_certificate,
@@ -140,16 +140,4 @@ impl Server {
 
 fn request() -> Result<TokenRequest> {
     Ok(TokenRequest::as_app(Scopes::new([SCOPE])?))
-}
-
-/// A certificate authority of this run, and the certificate and key of `localhost` below it.
-pub(super) fn localhost() -> Result<(String, String, String)> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate()?;
-    let ca = authority.self_signed(&authority_key)?.pem();
-    let key = KeyPair::generate()?;
-    let server = CertificateParams::new(vec!["localhost".to_owned()])?;
-    let server = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
-    Ok((ca, server.pem(), key.serialize_pem()))
 }

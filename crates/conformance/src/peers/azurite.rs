@@ -19,13 +19,12 @@ use serde::Deserialize;
 use tokio::process::Child;
 
 use super::{
-    authorization_server::localhost,
     program::{command, script, serve, undisturbed},
     screen::Screen,
     setting::Setting,
     verdict::{Verdict, Verdicts},
 };
-use crate::http;
+use crate::{http, pki::Pki};
 
 /// What it says when it listens.
 #[derive(Deserialize)]
@@ -83,7 +82,7 @@ struct Azurite {
 
 impl Azurite {
     async fn start(packages: &Path, folder: &Path, log: &Path, setting: &Setting) -> Result<Self> {
-        let (ca, certificate, key) = localhost()?;
+        let Pki { ca, certificate, key, .. } = Pki::new()?;
         let (certificate_file, key_file) = (folder.join("azurite.pem"), folder.join("azurite.key"));
         fs::write(&certificate_file, certificate)?;
         fs::write(&key_file, key)?;

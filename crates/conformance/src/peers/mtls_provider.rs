@@ -144,14 +144,15 @@ impl Stage {
         let server: Listening =
             serde_json::from_str(&line).with_context(|| format!("oidc-provider said: {line}"))?;
 
-        let http = HttpSettings::default().trust_pem(&pki.ca);
         let authority = Authority::new(&server.origin, TenantId::new(ids::TENANT)?)?;
         let validator = TokenValidator::for_client(authority, &ClientId::new(ids::API)?);
-        let validator = validator.audience(AUDIENCE).http(http.clone()).build()?;
+        let trusting = HttpSettings::default().trust_pem(&pki.ca);
+        let api = BoundApi::start(&validator.audience(AUDIENCE).http(trusting).build()?).await?;
+        let http = api.http().trust_pem(&pki.ca);
         Ok(Self {
             _process: process,
             server,
-            api: BoundApi::start(&pki, &validator).await?,
+            api,
             clients: BoundClients::new(&http, |builder| builder),
             http,
             certificates: Certificates {
@@ -167,7 +168,7 @@ impl Stage {
     async fn show(&self, url: &str, header: &str, certificate: Option<&Binding>) -> Result<Response> {
         let url = Url::parse(url)?;
         let client = match certificate {
-            Some(certificate) => self.clients.of(certificate, &url)?,
+            Some(certificate) => self.clients.of(certificate, &url)?.client().clone(),
             None => http::client(&self.http)?,
         };
         Ok(client.get(url).header("authorization", header).send().await?)

@@ -68,7 +68,7 @@ impl Stage {
 
     /// By the name of an API, as a program calls.
     async fn is_taken(&self, client: &str, pem: &str) -> Result<()> {
-        let orders = Api::builder("Orders").base_url(&self.api.origin).scopes(SCOPE).bound_tokens();
+        let orders = Api::builder("Orders").base_url(self.api.origin()).scopes(SCOPE).bound_tokens();
         let orders = orders.http(self.http.clone()).build(self.acquirer(client, pem)?)?;
         let seen: Seen = orders.as_app().get("orders").json().await?;
         let own = binding(pem)?;

@@ -56,8 +56,10 @@ impl Stage {
     async fn post(&self, path: &str, form: &[(&str, &str)], own: &Binding) -> Result<Map<String, Value>> {
         let url = Url::parse(&format!("{}{path}", self.server.issuer))?;
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = self.clients.of(own, &url)?.post(url).body(body);
-        let answer = request.header("content-type", "application/x-www-form-urlencoded").send().await?;
+        let bound = self.clients.of(own, &url)?;
+        let request = bound.client().post(url).body(body);
+        let request = request.header("content-type", "application/x-www-form-urlencoded").build()?;
+        let answer = bound.execute(request).await?;
         let (status, body) = (answer.status(), http::read(answer).await?);
         ensure!(status == StatusCode::OK, "{status}: {}", String::from_utf8_lossy(&body));
         Ok(serde_json::from_slice(&body)?)
