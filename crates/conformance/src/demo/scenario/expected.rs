@@ -147,3 +147,55 @@ fn is_signed(answer: &Answer) -> Result<bool> {
     let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public);
     Ok(key.verify(posted().as_bytes(), &signature).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::demo::thief::Attempt;
+
+    fn answer(status: u16, body: &Value) -> Answer {
+        Answer { status, challenge: String::new(), body: body.clone() }
+    }
+
+    #[track_caller]
+    fn check(expected: &Expected, answers: [(u16, &Value); 2], attempts: &[u16], holds: bool) {
+        let attempts =
+            attempts.iter().map(|status| Attempt { how: "x", status: *status, said: String::new() });
+        let [first, second] = answers.map(|(status, body)| answer(status, body));
+        let played = Played { first, second, attempts: attempts.collect(), requests: Vec::new() };
+        let (told, fault) = expected.judge(&played).unwrap();
+        assert_eq!(fault.is_none(), holds, "{told}: {fault:?}");
+    }
+
+    #[test]
+    fn what_differs_from_what_must_come_is_a_fault() {
+        let [agent, user] = ["agent", "user"].map(|kind| json!({"caller": {"kind": kind}}));
+        let expected = Expected::Kind("agent");
+        check(&expected, [(200, &agent), (200, &agent)], &[], true);
+        check(&expected, [(200, &agent), (200, &user)], &[], false);
+        check(&expected, [(200, &agent), (500, &agent)], &[], false);
+        let three = json!({"value": [1, 2, 3]});
+        check(&Expected::Count("/value", 3, "x"), [(200, &three); 2], &[], true);
+        check(&Expected::Count("/value", 4, "x"), [(200, &three); 2], &[], false);
+    }
+
+    #[test]
+    fn a_token_that_serves_its_thief_is_a_fault() {
+        let own = json!({"kind": "app", "certificate": own().unwrap()});
+        let another = json!({"kind": "app", "certificate": "another"});
+        check(&Expected::WorthNothing, [(200, &own); 2], &[401, 401], true);
+        check(&Expected::WorthNothing, [(200, &own); 2], &[401, 200], false);
+        check(&Expected::WorthNothing, [(200, &own); 2], &[], false);
+        check(&Expected::WorthNothing, [(200, &own), (401, &json!({}))], &[401], false);
+        check(&Expected::Bound("app"), [(200, &own); 2], &[], true);
+        check(&Expected::Bound("app"), [(200, &own), (200, &another)], &[], false);
+    }
+
+    #[test]
+    fn a_signature_is_verified() {
+        let signed = json!({"signature": STANDARD.encode([7; 256])});
+        check(&Expected::Signed, [(200, &signed); 2], &[], false);
+    }
+}
