@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod blobs;
 #[cfg(test)]
+mod cosmos;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod policy;

@@ -10,7 +10,7 @@ use entra_abstractions::testing::ManualClock;
 use entra_cache_cosmos::{CosmosStore, CosmosStoreBuilder};
 use time::OffsetDateTime;
 
-use crate::double::{Double, TOKEN};
+use crate::double::{Double, signature::TOKEN};
 
 pub(crate) struct Bench {
     pub(crate) double: Double,

@@ -6,7 +6,7 @@ use entra_abstractions::{Section, testing::assert_no_secrets};
 use entra_cache_cosmos::{CosmosStore, CosmosStoreBuilder};
 use serde_json::{Value, json};
 
-use crate::{bench::Credential, double::KEY};
+use crate::{bench::Credential, double::signature::KEY};
 
 fn store(json: Value) -> Result<CosmosStore, String> {
     let root = Section::new("", json);

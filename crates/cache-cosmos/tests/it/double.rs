@@ -1,8 +1,10 @@
 //! A double of Cosmos DB: accounts, containers, and items by their id, over plain HTTP on loopback.
 //! Unlike the emulator from npm it lets nobody in without the key's signature or the token.
 
-mod container;
-mod signature;
+#[path = "double/container.rs"]
+pub(crate) mod container;
+#[path = "double/signature.rs"]
+pub(crate) mod signature;
 
 use std::{
     net::SocketAddr,
@@ -27,8 +29,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub(crate) use self::container::{Container, Refusal};
-pub(crate) use self::signature::{KEY, TOKEN};
+pub(crate) use self::container::Container;
+use self::signature::KEY;
 
 /// An account on loopback, which lives as long as this.
 pub(crate) struct Double {

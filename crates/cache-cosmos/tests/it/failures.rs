@@ -11,7 +11,11 @@ use entra_cache_cosmos::CosmosStore;
 
 use crate::{
     bench::{Bench, Credential, builder},
-    double::{Double, KEY, Refusal, TOKEN},
+    double::{
+        Double,
+        container::Refusal,
+        signature::{KEY, TOKEN},
+    },
 };
 
 fn key() -> StoreKey {
