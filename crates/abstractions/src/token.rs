@@ -33,6 +33,7 @@ pub enum Scheme {
     /// Only over connections with the application's own certificate, which the token names
     /// (RFC 8705 section 3); [`AccessToken::binding`] has it.
     #[doc(alias = "MTLS_POP")]
+    #[doc(alias = "WithMtlsProofOfPossession")]
     #[doc(alias = "token binding")]
     MtlsPop,
 }

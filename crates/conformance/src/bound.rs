@@ -3,6 +3,8 @@
 
 mod application;
 #[cfg(test)]
+mod challenged;
+#[cfg(test)]
 mod refusals;
 mod rotation;
 mod secured;

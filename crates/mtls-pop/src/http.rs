@@ -21,6 +21,7 @@ use crate::{
 /// A certificate has its client, and so its connections, as long as somebody holds it: the credential that
 /// shows it, or a token that is bound to it. When it was renewed, and its last token and request are gone,
 /// the next call lets go of its client, which closes its connections. At most sixteen are kept.
+#[doc(alias = "IMsalMtlsHttpClientFactory")]
 pub struct BoundClients {
     settings: HttpSettings,
     finish: Box<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>,

@@ -1,6 +1,9 @@
 //! Calls over loopback to a server that remembers what it was sent, with tokens from a list.
 
 #[cfg(test)]
+#[cfg(feature = "middleware")]
+mod bound;
+#[cfg(test)]
 mod building;
 #[cfg(test)]
 mod calling;

@@ -33,6 +33,8 @@ pub struct ApplicationBuilder {
     query_parameters: Vec<(String, String)>,
     send_x5c: bool,
     credentials: Vec<CredentialDescription>,
+    /// That the last credential was to be shown, and there was none.
+    shows_nothing: bool,
 }
 
 impl ApplicationBuilder {
@@ -253,6 +255,17 @@ impl ApplicationBuilder {
         self.credential("federated", CredentialSource::Acquirer(tokens))
     }
 
+    /// Shows the credential that was said last over connections with its certificate; the tokens stay
+    /// bearers'. `"UseBoundCredential": true` says the same.
+    #[doc(alias = "UseBoundCredential")]
+    pub fn bound_credential(mut self) -> Self {
+        match self.credentials.last_mut() {
+            Some(credential) => credential.uses_binding = true,
+            None => self.shows_nothing = true,
+        }
+        self
+    }
+
     /// The service connection of the Azure pipeline in which the program runs.
     pub fn azure_pipelines(self, service_connection_id: impl Into<String>) -> Self {
         let service_connection = service_connection_id.into();
@@ -298,7 +311,7 @@ impl ApplicationBuilder {
     /// # Errors
     /// [`Misconfigured`] with everything that is missing, malformed or still a placeholder: the
     /// developer must act.
-    pub fn build(self) -> Result<Application, Misconfigured> {
+    pub fn build(mut self) -> Result<Application, Misconfigured> {
         let mut faults = Faults::default();
         let authority = self.issuer(&mut faults);
         let region = self
@@ -310,8 +323,16 @@ impl ApplicationBuilder {
         let app_home_tenant = self.app_home_tenant.and_then(|tenant| {
             faults.take(home_tenant(&tenant).map_err(|fault| fault.at("app_home_tenant")))
         });
-        for CredentialDescription { at, source, uses_binding: _ } in &self.credentials {
+        if self.shows_nothing {
+            let fault = Misconfigured::new("there is no credential yet").at("bound_credential");
+            faults.add(fault.hint("say it behind the credential that it is about"));
+        }
+        for CredentialDescription { at, source, uses_binding } in &mut self.credentials {
             faults.take(check(source).map_err(|fault| fault.at(&**at)));
+            if *uses_binding {
+                let shown = source.check_shown().map_err(|fault| fault.at(format!("{at}, bound_credential")));
+                *uses_binding = faults.take(shown) == Some(true);
+            }
         }
         match (authority, client_id) {
             (Some(authority), Some(client_id)) => faults.into_result(Application(Arc::new(Inner {

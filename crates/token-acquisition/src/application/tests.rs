@@ -235,6 +235,13 @@ fn what_is_skipped_or_bound() {
         &["UseBoundCredential: an assertion from a file cannot be bound to a connection"],
     );
     check_credential(
+        &json!({
+            "SourceType": "SignedAssertionFromVault", "KeyVaultUrl": "https://contoso.vault.azure.net/",
+            "KeyVaultCertificateName": "app", "UseBoundCredential": true,
+        }),
+        &["UseBoundCredential: a key that stays in its vault cannot make a connection"],
+    );
+    check_credential(
         &json!({ "SourceType": "Path", "CertificateDiskPath": "x.pfx", "UseBoundCredential": true }),
         &[],
     );
@@ -242,6 +249,25 @@ fn what_is_skipped_or_bound() {
         &json!({ "SourceType": "ClientSecret", "ClientSecret": SECRET, "UseBoundCredential": true }),
         &[],
     );
+}
+
+#[test]
+fn what_is_bound_in_code() {
+    let begun =
+        || Application::builder().tenant("contoso.example").client_id("22222222-2222-4222-8222-222222222222");
+    let shown = |application: &Application| -> Vec<bool> {
+        application.credentials().iter().map(|credential| credential.uses_binding).collect()
+    };
+    let application = begun().certificate_file("x.pfx").bound_credential().certificate_file("y.pfx");
+    let application = application.secret(SECRET).bound_credential().build().unwrap();
+    assert_eq!(shown(&application), [true, false, false], "each by itself, and a secret never");
+    let error = begun().bound_credential().assertion_file("x.jwt").bound_credential().build().unwrap_err();
+    for told in [
+        "bound_credential: there is no credential yet",
+        "assertion_file, bound_credential: an assertion from a file cannot be bound",
+    ] {
+        assert!(error.to_string().contains(told), "{error}");
+    }
 }
 
 #[test]

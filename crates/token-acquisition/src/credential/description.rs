@@ -127,6 +127,31 @@ impl CredentialSource {
             }
         }
     }
+
+    /// Whether it is shown over connections with its certificate, where that is asked for
+    /// (`UseBoundCredential`). Of a secret the setting says nothing, as in .NET.
+    ///
+    /// # Errors
+    /// Where it never could be: sending it plain instead would quietly prove less.
+    pub(crate) fn check_shown(&self) -> Result<bool, Misconfigured> {
+        let what = match self {
+            Self::Secret(_) => return Ok(false),
+            Self::AssertionFile { .. } => "an assertion from a file cannot be bound to a connection",
+            Self::Vault(vault) if vault.always_signs => {
+                "a key that stays in its vault cannot make a connection"
+            }
+            Self::CertificateFile { .. }
+            | Self::CertificateEncoded { .. }
+            | Self::CertificateStore { .. }
+            | Self::Vault(_)
+            | Self::ManagedIdentity { .. }
+            | Self::Acquirer(_)
+            | Self::Pipelines { .. }
+            | Self::NamedProvider { .. }
+            | Self::Provider(_) => return Ok(true),
+        };
+        Err(Misconfigured::new(what).hint("remove it, or use a certificate whose key can be exported"))
+    }
 }
 
 impl CredentialDescription {

@@ -44,7 +44,6 @@ impl CredentialDescription {
             return None;
         }
         let source_type = source_type(entry, faults)?;
-        let uses_binding = uses_binding(entry, source_type, faults);
         let password = |faults: &mut Faults| entry.text("CertificatePassword", faults).map(Secret::from);
         let audience = |faults: &mut Faults| given(entry, "TokenExchangeUrl", faults);
         let source = match source_type {
@@ -82,7 +81,10 @@ impl CredentialDescription {
                 return None;
             }
         };
-        Some(Self { uses_binding, ..Self::new(entry.path(), source) })
+        let is_asked_for = entry.flag("UseBoundCredential", faults) == Some(true);
+        let shown = if is_asked_for { source.check_shown() } else { Ok(false) };
+        let shown = faults.take(shown.map_err(|fault| fault.at(entry.path_of("UseBoundCredential"))));
+        Some(Self { uses_binding: shown == Some(true), ..Self::new(entry.path(), source) })
     }
 
     /// With the managed identity of the whole section, for a vault that names none of its own.
@@ -234,25 +236,6 @@ fn no_loader(source_type: &str) -> Misconfigured {
         }
         _ => fault.hint(format!("use {LOADED}")),
     }
-}
-
-/// A bound credential is that of the TLS connection, too; sending a plain one instead would quietly
-/// prove less. A secret cannot be bound, so there the key says nothing, as in .NET.
-fn uses_binding(entry: &Section, source_type: &str, faults: &mut Faults) -> bool {
-    if entry.flag("UseBoundCredential", faults) != Some(true) || source_type == "ClientSecret" {
-        return false;
-    }
-    let what = match source_type {
-        "SignedAssertionFilePath" => "an assertion from a file cannot be bound to a connection",
-        "SignedAssertionFromVault" => "a key that stays in its vault cannot make a connection",
-        _ => return true,
-    };
-    faults.add(
-        Misconfigured::new(what)
-            .at(entry.path_of("UseBoundCredential"))
-            .hint("remove it, or use a certificate whose key can be exported"),
-    );
-    false
 }
 
 fn required(entry: &Section, key: &str, faults: &mut Faults) -> Option<String> {
