@@ -1,17 +1,17 @@
 //! The scopes that clients asked for, each list with its request: a client asks for the same ones
 //! again and again, and making a request of them costs more than the cached token.
 
-use std::sync::Arc;
+use std::{array, sync::OnceLock};
 
-use arc_swap::ArcSwap;
 use entra_abstractions::TokenRequest;
 
-/// A few requests, by the scopes as they were written.
-#[derive(Debug, Default)]
-pub(crate) struct Asked(ArcSwap<Vec<Arc<Known>>>);
+/// A few requests, by the scopes as they were written. None of them ever leaves, so that whoever reads
+/// them writes nothing that another thread reads.
+#[derive(Debug)]
+pub(crate) struct Asked([OnceLock<Box<Known>>; MOST]);
 
 #[derive(Debug)]
-pub(crate) struct Known {
+struct Known {
     scopes: Box<[Box<str>]>,
     request: TokenRequest,
 }
@@ -22,27 +22,31 @@ const MOST: usize = 16;
 
 impl Asked {
     /// The request for these scopes.
-    pub(crate) fn find(&self, scopes: &[&str]) -> Option<Arc<Known>> {
-        self.0.load().iter().find(|known| known.is_for(scopes)).cloned()
+    pub(crate) fn find(&self, scopes: &[&str]) -> Option<&TokenRequest> {
+        let mut known = self.0.iter().map_while(OnceLock::get);
+        known.find(|known| known.is_for(scopes)).map(|known| &known.request)
     }
 
-    /// Keeps a request. Of two that are kept at the same moment one may be lost, and is made again.
+    /// Keeps a request.
     pub(crate) fn remember(&self, scopes: &[&str], request: &TokenRequest) {
-        let known = self.0.load_full();
-        if known.len() >= MOST {
-            return;
-        }
         let scopes = scopes.iter().map(|scope| Box::from(*scope)).collect();
-        let new = Arc::new(Known { scopes, request: request.clone() });
-        self.0.store(Arc::new(known.iter().cloned().chain([new]).collect()));
+        let mut new = Box::new(Known { scopes, request: request.clone() });
+        for place in &self.0 {
+            match place.set(new) {
+                Ok(()) => return,
+                Err(taken) => new = taken,
+            }
+        }
+    }
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self(array::from_fn(|_| OnceLock::new()))
     }
 }
 
 impl Known {
-    pub(crate) fn request(&self) -> &TokenRequest {
-        &self.request
-    }
-
     fn is_for(&self, scopes: &[&str]) -> bool {
         self.scopes.len() == scopes.len()
             && self.scopes.iter().zip(scopes).all(|(known, asked)| **known == **asked)

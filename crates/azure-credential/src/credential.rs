@@ -139,8 +139,7 @@ impl EntraCredential {
 
     /// The token, where it is at hand.
     fn at_hand(&self, scopes: &[&str]) -> Option<Result<AccessToken, TokenError>> {
-        let known = self.asked.find(scopes)?;
-        let result = self.tokens.acquire(known.request()).now().ok()?;
+        let result = self.tokens.acquire(self.asked.find(scopes)?).now().ok()?;
         Some(result.and_then(|token| shown(&token)))
     }
 
@@ -150,7 +149,7 @@ impl EntraCredential {
             return Err(fault.clone().into());
         }
         if let Some(known) = self.asked.find(scopes) {
-            return Ok(known.request().clone());
+            return Ok(known.clone());
         }
         let request = TokenRequest { scopes: Scopes::new(scopes)?, ..self.request.clone() };
         self.asked.remember(scopes, &request);
@@ -182,7 +181,8 @@ impl TokenCredential for EntraCredential {
         if !says_more && let Some(result) = self.at_hand(scopes) {
             return result.map_err(error::of_credential);
         }
-        self.fetch(scopes, options.as_ref()).await.map_err(error::of_credential)
+        // In a box of its own, so that the one around a token that is at hand stays small.
+        Box::pin(self.fetch(scopes, options.as_ref())).await.map_err(error::of_credential)
     }
 }
 
