@@ -288,7 +288,7 @@ impl TokenAcquirer {
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
         let engine = self.clone();
-        Acquiring::fetching(async move { engine.board(plan, Purpose::Fetch).arrive().await })
+        Acquiring::fetching(async move { engine.board(plan, Purpose::Fetch).await })
     }
 
     /// The last minute: a flight that is due begins at once, so that whoever asks in the same moment
@@ -306,9 +306,7 @@ impl TokenAcquirer {
             self.served_late(entry, request, Reason::Last);
             return Acquiring::ready(Ok(token));
         };
-        Acquiring::fetching(
-            async move { flight.arrive().await.or_else(|error| or_if_still_valid(token, error)) },
-        )
+        Acquiring::fetching(async move { flight.await.or_else(|error| or_if_still_valid(token, error)) })
     }
 
     pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
@@ -351,11 +349,12 @@ impl TokenAcquirer {
         asked: Option<Asked>,
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let is_behind = purpose == Purpose::Refresh;
-        let span =
-            telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
+        let key = plan.key.clone();
+        let span = telemetry::acquiring(&key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
         let flight = async move {
-            let result = fetch(&self, &plan, purpose, asked).await;
-            telemetry::landed(self.metrics(), &plan.key.as_ref(), is_behind, result.as_ref().err());
+            let shared = Arc::clone(&self.0.shared);
+            let result = fetch(self, plan, purpose, asked).await;
+            telemetry::landed(&shared.metrics, &key.as_ref(), is_behind, result.as_ref().err());
             result
         };
         flight.instrument(span)

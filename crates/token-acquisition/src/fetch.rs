@@ -9,12 +9,14 @@ use entra_abstractions::{
     Scopes, Secret, TokenError, TokenRequest, Unavailable, UserAssertion,
 };
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::{
     acquirer::TokenAcquirer,
     cache::{AnsweredBy, Cache, Cached},
     credential::{Attempts, Proof},
     endpoint::TokenEndpoints,
+    flight,
     grant::{ClientCredentials, Grant, OnBehalfOf, RedeemCode, RefreshToken, UserFederated},
     managed_identity,
     plan::Plan,
@@ -41,9 +43,11 @@ pub(crate) enum Purpose {
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 pub const TOKEN_EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
 
+/// What the store has, those who wait look for themselves, as long as one of them is awake. To ask
+/// Entra takes longer, so that is a task of its own.
 pub(crate) async fn fetch(
-    engine: &TokenAcquirer,
-    plan: &Plan,
+    engine: TokenAcquirer,
+    plan: Plan,
     purpose: Purpose,
     asked: Option<Asked>,
 ) -> Result<AccessToken, TokenError> {
@@ -53,18 +57,18 @@ pub(crate) async fn fetch(
             asked.tell(engine.metrics(), by);
         }
     };
-    if let Some(token) = landed_meanwhile(engine.cache(), plan, purpose) {
+    if let Some(token) = landed_meanwhile(engine.cache(), &plan, purpose) {
         tell(AnsweredBy::Flight);
         return Ok(token);
     }
-    let mut found = second_level::find(engine, plan, purpose, until).await;
+    let mut found = second_level::find(&engine, &plan, purpose, until).await;
     if let Some(token) = found.token.take() {
         tell(AnsweredBy::Store);
         return Ok(token);
     }
     tell(AnsweredBy::Entra);
-    // Apart, because it is large: whom the store serves carries nothing of it.
-    Box::pin(ask_in_time(engine, plan, until, found)).await
+    let asking = async move { ask_in_time(&engine, &plan, until, found).await };
+    tokio::spawn(asking.in_current_span()).await.unwrap_or_else(|_stopped| Err(flight::lost()))
 }
 
 /// Asks, and lets the others know what came of it. Whatever hangs in it, a user's own provider

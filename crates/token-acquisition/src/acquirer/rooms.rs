@@ -34,7 +34,7 @@ impl TokenAcquirer {
 
     /// Whether a flight of this plan is in the air.
     pub(crate) fn is_in_flight(&self, plan: &Plan) -> bool {
-        self.0.shared.flights.join(&destination(plan)).is_some()
+        self.0.shared.flights.is_active(&destination(plan))
     }
 
     pub(crate) fn identity(&self) -> &Arc<Identity> {
