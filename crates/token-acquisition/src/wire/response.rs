@@ -63,8 +63,15 @@ impl Answer<'_> {
             return Err(self.unreadable(exchange, post).into());
         };
         let unusable = |what: &str| Err(Unavailable::new(exchange.clone(), what).into());
+        let asked = post.scheme.token_type();
         match success.token_type.as_deref() {
-            Some(kind) if kind.eq_ignore_ascii_case(post.scheme.token_type()) => {}
+            Some(kind) if kind.eq_ignore_ascii_case(asked) => {}
+            // What RFC 8705 calls a bound token, too; at Entra it is one that is not.
+            Some(kind) if kind.eq_ignore_ascii_case("Bearer") => {
+                return unusable(&format!(
+                    "an answer with a token of another type than was asked for (Bearer, not {asked})"
+                ));
+            }
             Some(_) => return unusable("an answer with a token of another type than was asked for"),
             None => return unusable("an answer without a token type"),
         }

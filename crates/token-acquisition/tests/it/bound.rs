@@ -249,7 +249,7 @@ async fn asked_at(instance: &str, region: Option<&str>) -> TokenError {
 async fn an_answer_of_another_kind_or_for_another_certificate_is_not_taken() {
     let payload = URL_SAFE_NO_PAD.encode(json!({"cnf": {"x5t#S256": "another"}}).to_string());
     for (kind, told) in [
-        ("Bearer", "a token of another type than was asked for"),
+        ("Bearer", "a token of another type than was asked for (Bearer, not mtls_pop)"),
         ("mtls_pop", "bound to another certificate than the connection's"),
     ] {
         let answer =

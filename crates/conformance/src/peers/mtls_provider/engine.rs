@@ -122,7 +122,7 @@ impl Stage {
             Ok(_) => bail!("it was accepted"),
             Err(error) => {
                 let told = format!("{error:#}");
-                ensure!(told.contains("a token of another type than was asked for"), "it says: {told}");
+                ensure!(told.contains("(Bearer, not mtls_pop)"), "it says: {told}");
                 Ok(())
             }
         }
