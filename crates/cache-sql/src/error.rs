@@ -66,7 +66,7 @@ impl Failure {
     /// What the driver says where it is not the database that speaks: the network, TLS, itself.
     pub(crate) fn of_driver(error: &Error) -> Self {
         match error {
-            Error::Io(error) if is_certificate(error) => Self::new(Kind::Tls, error.to_string()),
+            Error::Io(error) if is_certificate(error) => Self::new(Kind::Tls, untrusted(error)),
             Error::Io(error) => Self::new(Kind::Away, error.kind().to_string()),
             Error::Tls(error) => Self::new(Kind::Tls, error.to_string()),
             Error::Configuration(error) => Self::new(Kind::Other, error.to_string()),
@@ -82,6 +82,17 @@ impl Failure {
 /// What rustls says of a certificate comes as an error of input and output.
 fn is_certificate(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+}
+
+/// What rustls says, and what to do where it is only that nobody here knows who signed.
+fn untrusted(error: &io::Error) -> String {
+    let says = error.to_string();
+    let next = if says.contains("UnknownIssuer") {
+        "; name its authority's file in CertificateAuthority"
+    } else {
+        ""
+    };
+    format!("{says}{next}")
 }
 
 /// The first 600 characters, on one line: it is somebody else's text.
@@ -131,6 +142,9 @@ mod tests {
         let error = io::Error::new(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
         let failure = Failure::of_driver(&Error::Io(error));
         assert_eq!(failure.kind(), Kind::Tls);
-        assert_eq!(failure.to_string(), "cannot be trusted: invalid peer certificate: UnknownIssuer");
+        assert_eq!(
+            failure.to_string(),
+            "cannot be trusted: invalid peer certificate: UnknownIssuer; name its authority's file in CertificateAuthority"
+        );
     }
 }

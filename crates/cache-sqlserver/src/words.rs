@@ -34,7 +34,7 @@ pub(crate) fn of(error: &Error) -> String {
     match error {
         Error::Io { kind, .. } => of_io(*kind).to_owned(),
         Error::Tls(_) => "its certificate is not trusted, or it does not speak TLS 1.2 (name the \
-                          certificate's host by HostNameInCertificate, or give its root certificate)"
+                          certificate's host by HostNameInCertificate, or its authority's file by CertificateAuthority)"
             .to_owned(),
         Error::Server(token) => {
             let what = of_number(token.code());

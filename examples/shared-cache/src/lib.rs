@@ -14,8 +14,10 @@ use serde_json::Value;
 /// [`Misconfigured`] tells everything that is wrong with the settings, each with its place.
 pub fn app(settings: &Settings) -> Result<(Router, TokenAcquirer), Misconfigured> {
     let azure_ad = settings.section("AzureAd");
-    let mut tokens = TokenAcquirer::builder(Application::from_section(&azure_ad)?);
-    if let Some(store) = entra_cache::open(&settings.section(""))? {
+    let root = settings.section("");
+    let mut tokens =
+        TokenAcquirer::builder(Application::from_section(&azure_ad)?).configuration(root.clone());
+    if let Some(store) = entra_cache::open(&root)? {
         tokens = tokens.store(store);
     }
     let tokens = tokens.build()?;
