@@ -1,6 +1,6 @@
 //! What one instance writes, another reads; and whatever else is there, it tells.
 
-use entra_abstractions::SecretRef;
+use entra_abstractions::Secret;
 use proptest::prelude::*;
 
 use super::*;
@@ -68,20 +68,27 @@ fn what_is_no_record_is_told() {
         error
     };
     assert_eq!(check(b"", 1), "it is empty");
-    assert_eq!(check(b"\x02{}", 1), "its version is not known here");
-    assert_eq!(check(b"\x01{}", 1), NOT_WRITTEN_HERE);
+    assert_eq!(check(b"\x01{}", 1), "its version is not known here");
+    assert_eq!(check(b"\x02{}", 1), NOT_WRITTEN_HERE);
+    assert_eq!(check(b"\x02", 1), "it was written under another key", "without one, too");
     assert_eq!(check(&entry.bytes()[..entry.bytes().len() / 2], 1), NOT_WRITTEN_HERE);
     assert_eq!(check(entry.bytes(), 2), "it was written under another key");
-    let broken = String::from_utf8(entry.bytes().to_vec()).unwrap();
-    assert_eq!(check(broken.replace("eyJ.s3cret", "a\\r\\nx: y").as_bytes(), 1), NOT_WRITTEN_HERE);
-    assert_eq!(check(broken.replace("{\\\"access_token\\\"", "\\\"").as_bytes(), 1), NOT_WRITTEN_HERE);
+    let with = |instead: &[u8], of: &[u8]| {
+        let place = entry.bytes().windows(of.len()).position(|bytes| bytes == of).unwrap();
+        let mut broken = entry.bytes().to_vec();
+        broken[place..place + of.len()].copy_from_slice(instead);
+        broken
+    };
+    for (instead, of) in [("a\r\nx: y???", "eyJ.s3cret"), ("[\"access_token\"", "{\"access_token\"")] {
+        assert_eq!(check(&with(instead.as_bytes(), of.as_bytes()), 1), NOT_WRITTEN_HERE);
+    }
+    assert_eq!(check(&with(b"\xff\xff", b"id"), 1), NOT_WRITTEN_HERE);
 }
 
 #[test]
 fn a_later_versions_additions_are_passed_over() {
     let entry = record("eyJ.a.b").to_entry(&key(1));
-    let text = String::from_utf8(entry.bytes().to_vec()).unwrap();
-    let richer = text.replacen('{', r#"{"mood":{"good":[1,2]},"#, 1);
+    let richer = [entry.bytes(), b"\xc8\0\0\0\x04mood"].concat();
     let read = TokenRecord::read(&StoredEntry::new(richer, at(1)), &key(1), &Scheme::Bearer).unwrap();
     assert_eq!(read.token.secret().expose(), "eyJ.a.b");
 }
