@@ -1,8 +1,8 @@
 //! The walk of one call: a token, the request, and once more where the API asks for claims.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use entra_abstractions::{AccessToken, Misconfigured, Subject, TokenError, TokenRequest};
+use entra_abstractions::{AccessToken, Binding, Misconfigured, Subject, TokenError, TokenRequest};
 use entra_mtls_pop::BoundClient;
 use http::{StatusCode, header};
 use reqwest::Request;
@@ -45,12 +45,25 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
         }
         let is_repeatable = body.is_repeatable();
         body.attach(&mut request, options);
-        let bound = bound_client(api, token.as_ref(), request.url()).await.map_err(no_token)?;
-        let span = telemetry::calling(&asked);
-        let response = match bound {
-            Some(client) => client.execute(request).instrument(span).await,
-            None => configured.client.execute(request).instrument(span).await,
+        let bound = match &token {
+            Some(token) => {
+                token.binding().map(|binding| bound_client(api, binding, request.url())).transpose()
+            }
+            None if configured.protocol == Protocol::Certificate => {
+                Box::pin(certificate_client(api, request.url())).await.map(Some)
+            }
+            None => Ok(None),
         };
+        let bound = bound.map_err(no_token)?;
+        let (client, first) = match &bound {
+            Some(bound) if bound.is_connected() => (bound.client(), None),
+            Some(bound) => (bound.client(), Box::pin(bound.turn()).await),
+            None => (&configured.client, None),
+        };
+        let response = client.execute(request).instrument(telemetry::calling(&asked)).await;
+        if let (Some(first), Ok(_)) = (first, &response) {
+            first.answered();
+        }
         let response =
             response.map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
         telemetry::called(&asked, response.status());
@@ -75,22 +88,15 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     }
 }
 
-/// The client whose connections show a certificate, where one must be shown, beside the token or without.
-async fn bound_client(
-    api: &Api,
-    token: Option<&AccessToken>,
-    url: &Url,
-) -> Result<Option<BoundClient>, TokenError> {
-    let configured = api.configured();
-    let binding = match token {
-        Some(token) => token.binding().map(Cow::Borrowed),
-        None if configured.protocol == Protocol::Certificate => {
-            Some(Cow::Owned(bound::binder(&*configured.tokens)?.binding().await?))
-        }
-        None => None,
-    };
-    let Some(binding) = binding else { return Ok(None) };
-    let Some(clients) = &configured.bound else {
+/// The client whose connections show the certificate alone.
+async fn certificate_client(api: &Api, url: &Url) -> Result<BoundClient, TokenError> {
+    let binding = bound::binder(&*api.configured().tokens)?.binding().await?;
+    bound_client(api, &binding, url)
+}
+
+/// The client whose connections show what a token is bound to.
+fn bound_client(api: &Api, binding: &Binding, url: &Url) -> Result<BoundClient, TokenError> {
+    let Some(clients) = &api.configured().bound else {
         return Err(Misconfigured::new(
             "a bound token needs connections with its certificate, and this API's \
                                        client was made before",
@@ -101,7 +107,7 @@ async fn bound_client(
     if url.scheme() != "https" {
         return Err(over_https().into());
     }
-    Ok(Some(clients.of(&binding, url)?))
+    Ok(clients.of(binding, url)?)
 }
 
 /// A connection that is not encrypted shows no certificate.

@@ -20,6 +20,14 @@ pub struct BoundClient {
 #[derive(Clone)]
 pub(crate) struct First(Arc<Semaphore>);
 
+/// The first request to a host, while it is under way. Whoever lets go of it lets the next one be the
+/// first.
+#[must_use = "others wait while it is held"]
+pub struct FirstRequest<'a> {
+    first: &'a First,
+    _turn: SemaphorePermit<'a>,
+}
+
 /// How long a request waits for the first one. An API that takes longer to answer is connected to again.
 const WAITING_FOR: Duration = Duration::from_secs(1);
 
@@ -28,25 +36,43 @@ impl BoundClient {
         Self { client, first }
     }
 
-    /// Sends a request to the host that the client was asked for.
-    ///
-    /// Where none was answered yet, those that come meanwhile wait for the first: over HTTP/2 all of them
-    /// share its connection, and a renewed certificate costs one handshake, however many calls there are.
+    /// Sends a request to the host that the client was asked for, [in its turn](Self::turn).
     ///
     /// # Errors
     /// As [`Client::execute`].
     pub async fn execute(&self, request: Request) -> Result<Response, reqwest::Error> {
-        let turn = self.first.turn().await;
+        let first = if self.is_connected() { None } else { self.turn().await };
         let answer = self.client.execute(request).await;
-        if turn.is_some() && answer.is_ok() {
-            self.first.0.close();
+        if let (Some(first), Ok(_)) = (first, &answer) {
+            first.answered();
         }
         answer
     }
 
-    /// The client itself, for requests that are built and sent by it. They do not wait for each other.
+    /// Waits for the turn of a request, for whoever sends it by the [client](Self::client) itself.
+    ///
+    /// Where none was answered yet, those that come meanwhile wait for the first, for a second at most:
+    /// over HTTP/2 all of them share its connection, and a renewed certificate costs one handshake, however
+    /// many calls there are. The first one says when it was [answered](FirstRequest::answered).
+    pub async fn turn(&self) -> Option<FirstRequest<'_>> {
+        self.first.turn().await
+    }
+
+    /// Whether a request was answered before, so that none has to wait for its turn.
+    pub fn is_connected(&self) -> bool {
+        self.first.is_over()
+    }
+
+    /// The client itself.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+}
+
+impl FirstRequest<'_> {
+    /// There is a connection: whoever waited goes on.
+    pub fn answered(self) {
+        self.first.0.close();
     }
 }
 
@@ -60,17 +86,21 @@ impl First {
     }
 
     /// Waits for the first request, or until it is this one; nothing where it need not wait any longer.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        if self.is_over() {
-            return None;
-        }
-        timeout(WAITING_FOR, self.0.acquire()).await.ok()?.ok()
+    async fn turn(&self) -> Option<FirstRequest<'_>> {
+        let turn = timeout(WAITING_FOR, self.0.acquire()).await.ok()?.ok()?;
+        Some(FirstRequest { first: self, _turn: turn })
     }
 }
 
 impl fmt::Debug for BoundClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundClient").field("is_connected", &self.first.is_over()).finish_non_exhaustive()
+        f.debug_struct("BoundClient").field("is_connected", &self.is_connected()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FirstRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FirstRequest")
     }
 }
 
@@ -91,9 +121,9 @@ mod tests {
         // It failed: the next one is the first.
         drop(turn);
         let turn = first.turn().await;
-        assert!(turn.is_some());
-        let (waited, ()) = tokio::join!(first.turn(), async { first.0.close() });
-        assert!(waited.is_none() && first.turn().await.is_none());
+        assert!(!first.is_over());
+        let (waited, ()) = tokio::join!(first.turn(), async { turn.unwrap().answered() });
+        assert!(waited.is_none() && first.turn().await.is_none() && first.is_over());
         assert_eq!(began.elapsed(), WAITING_FOR);
     }
 }

@@ -5,5 +5,5 @@ mod client;
 mod http;
 mod tls;
 
-pub use client::BoundClient;
+pub use client::{BoundClient, FirstRequest};
 pub use http::BoundClients;
