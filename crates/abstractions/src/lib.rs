@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod acquire;
+mod allocation;
 mod assertion;
 mod authority;
 mod binding;

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::Misconfigured;
+use crate::{
+    Misconfigured,
+    allocation::{allocated, shared},
+};
 
 /// One or more scopes.
 ///
@@ -89,6 +92,13 @@ impl Scopes {
     /// Folded: the form that keys compare.
     pub fn canonical(&self) -> &str {
         &self.0.canonical
+    }
+
+    /// How many bytes of memory they take, however many share them: what a bounded cache counts.
+    pub fn size(&self) -> usize {
+        let Forms { words, wire, canonical, hash: _, are_default: _ } = &*self.0;
+        let texts = words.iter().chain([wire, canonical]).map(|text| allocated(text.len()));
+        shared(size_of::<Forms>()) + allocated(size_of_val::<[_]>(words)) + texts.sum::<usize>()
     }
 
     /// Whether each of them is some resource's `/.default`, as an application's own token needs.

@@ -15,6 +15,7 @@ use http::{HeaderValue, header::InvalidHeaderValue};
 
 use crate::{
     AccountId, Binding, CorrelationId, Misconfigured, PopKey, Secret, SecretRef, TenantId, TokenHash,
+    allocation::{allocated, shared},
 };
 
 pub use parts::TokenParts;
@@ -273,7 +274,7 @@ impl AccessToken {
     /// How many bytes of memory it takes, without its terms and without what stands apart: what a
     /// bounded cache counts.
     pub fn size(&self) -> usize {
-        allocated(size_of::<Form>() + 2 * size_of::<usize>()) + allocated(self.token().text.len())
+        shared(size_of::<Form>()) + allocated(self.token().text.len())
     }
 
     fn token(&self) -> &Token {
@@ -345,11 +346,6 @@ impl AsRef<[u8]> for Line {
 #[cold]
 fn unsendable() -> HeaderValue {
     HeaderValue::from_static("")
-}
-
-/// What an allocation of so many bytes takes: most allocators hand out sixteens, and keep eight.
-fn allocated(bytes: usize) -> usize {
-    (bytes + 8).next_multiple_of(16)
 }
 
 impl fmt::Debug for AccessToken {

@@ -184,17 +184,19 @@ impl TokenAcquirer {
     /// As [`acquire`](AcquireToken::acquire), borrowing nothing: for those who wrap an acquirer and
     /// hold it only for the moment.
     pub fn acquire_detached(&self, request: &TokenRequest) -> Acquiring<'static> {
-        let key = match key_of(&self.0.identity, request) {
+        // By reference: it is large, and moving what was just written makes the processor wait.
+        let key = key_of(&self.0.identity, request);
+        let key = match &key {
             Ok(key) => key,
-            Err(fault) => return Acquiring::ready(Err(fault.into())),
+            Err(fault) => return Acquiring::ready(Err(fault.clone().into())),
         };
         // What is cached must not answer a challenge or a forced refresh.
         if request.claims.is_some() || request.force_refresh || request.replaces.is_some() {
-            return self.renew(&key, request);
+            return self.renew(key, request);
         }
-        self.cache().look(&key, |kept| match kept {
+        self.cache().look(key, |kept| match kept {
             Some(Kept::Awake(entry)) => self.serve(entry, request),
-            Some(Kept::Resting(resting)) => self.serve_once(&key, resting, request),
+            Some(Kept::Resting(resting)) => self.serve_once(key, resting, request),
             None => self.fly(request),
         })
     }

@@ -14,12 +14,13 @@ mod pause;
 mod reason;
 mod refusals;
 mod shard;
+mod size;
 mod slot;
 mod window;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -43,6 +44,7 @@ use shard::{Left, Shard};
 use slot::Realms;
 #[cfg(test)]
 pub(crate) use slot::Realms;
+use slot::Slot;
 use window::seconds;
 pub(crate) use window::{Age, Window};
 
@@ -75,6 +77,17 @@ pub(crate) struct Cache {
     budget: usize,
     evicted: AtomicU64,
     writes: AtomicUsize,
+    /// Whoever holds it, looks for what has ended.
+    sweep: Mutex<Sweep>,
+}
+
+/// How far the search for ended tokens has come.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// When the last one was through.
+    done_at: u32,
+    /// The part that is next.
+    next: usize,
 }
 
 /// As much of the budget as is worth a part of its own: a walk over it takes well below a millisecond.
@@ -82,6 +95,12 @@ const SHARE: usize = 4 * 1024 * 1024;
 
 /// The parts of a cache, at most: each costs some memory, also where it is empty.
 const MOST_SHARDS: usize = 64;
+
+/// How often, at most, a write looks for tokens that ended, whoever's they are.
+const SWEEP_EVERY: u32 = 300;
+
+/// So many are looked at by one write, and some more: the next one goes on from there.
+const SWEPT_AT_ONCE: usize = 10_000;
 
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>, budget: usize) -> Self {
@@ -100,6 +119,7 @@ impl Cache {
             budget,
             evicted: AtomicU64::new(0),
             writes: AtomicUsize::new(0),
+            sweep: Mutex::default(),
         }
     }
 
@@ -180,10 +200,11 @@ impl Cache {
         let (slot, token) = self.realms.settle(sought, token);
         let shard = self.shard(sought.hash());
         shard.put(slot, Kept::new(token.clone(), claims, window, now));
-        self.tidy(shard, now);
-        // A part that is written to seldom has its turn, too.
+        self.make_room(shard, now);
+        // A part that is written to seldom has its turn, too: what all parts have in common grows.
         let turn = self.writes.fetch_add(1, Ordering::Relaxed) as u64;
-        self.tidy(self.shard(turn << 48), now);
+        self.make_room(self.shard(turn << 48), now);
+        self.sweep(now);
         token
     }
 
@@ -192,22 +213,43 @@ impl Cache {
         self.budget.saturating_sub(self.realms.bytes()) / (1 + self.others.len())
     }
 
-    fn tidy(&self, shard: &Shard, now: u32) {
+    fn make_room(&self, shard: &Shard, now: u32) {
         let mut evicted = 0;
-        shard.tidy(now, self.share(), |slot, left| {
-            let reason = match left {
-                Left::AtItsEnd => Reason::Ended,
-                Left::ForRoom => {
-                    evicted += 1;
-                    Reason::Evicted
-                }
-            };
-            self.departed.note(slot.hash(), reason);
+        shard.make_room(now, self.share(), |slot, left| {
+            evicted += u64::from(left == Left::ForRoom);
+            self.note(slot, left);
         });
         if evicted > 0 {
             self.evicted.fetch_add(evicted, Ordering::Relaxed);
             telemetry::evicted(evicted, self.budget);
         }
+    }
+
+    /// Lets ended tokens go now and then, also those for which nobody asks any more.
+    fn sweep(&self, now: u32) {
+        // One writer sweeps; the others go on.
+        let Ok(mut sweep) = self.sweep.try_lock() else { return };
+        if now.saturating_sub(sweep.done_at) < SWEEP_EVERY {
+            return;
+        }
+        let mut looked_at = 0;
+        for shard in self.shards().skip(sweep.next) {
+            if looked_at >= SWEPT_AT_ONCE {
+                return;
+            }
+            looked_at += shard.tokens.len();
+            shard.sweep(now, |slot, left| self.note(slot, left));
+            sweep.next += 1;
+        }
+        *sweep = Sweep { done_at: now, next: 0 };
+    }
+
+    fn note(&self, slot: &Slot, left: Left) {
+        let reason = match left {
+            Left::AtItsEnd => Reason::Ended,
+            Left::ForRoom => Reason::Evicted,
+        };
+        self.departed.note(slot.hash(), reason);
     }
 
     /// Notes that fetching the next token failed. A valid token stays, unless Entra says that it
@@ -237,11 +279,7 @@ impl Cache {
     pub(crate) fn end_session(&self, identity: &Identity, session: &[u8; 32]) -> bool {
         let mut had_any = false;
         for shard in self.shards() {
-            shard.retain(|slot, _| {
-                let ends = slot.as_ref().is_of_session(identity, session);
-                had_any |= ends;
-                !ends
-            });
+            shard.retain(|slot, _| !slot.as_ref().is_of_session(identity, session), |_, _| had_any = true);
         }
         had_any
     }
@@ -297,7 +335,7 @@ pub(crate) fn is_over(error: &TokenError) -> bool {
 pub struct Statistics {
     /// The tokens that are kept.
     pub entries: usize,
-    /// The bytes that they take, about.
+    /// The bytes of memory that they take.
     pub bytes: usize,
     /// How many were let go before their end, to keep within the budget.
     pub evicted: u64,

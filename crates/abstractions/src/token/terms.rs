@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::{Binding, Scheme, TenantId};
+use crate::{
+    Binding, Scheme, TenantId,
+    allocation::{allocated, shared},
+};
 
 /// What many tokens have in common. A cache lets the tokens that agree in it share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +33,15 @@ impl TokenTerms {
         Arc::make_mut(&mut self.0)
     }
 
-    /// How many bytes of memory it takes, about, however many tokens share it.
+    /// How many bytes of memory it takes, however many tokens share it; without the certificate, which
+    /// is the application's.
     pub fn size(&self) -> usize {
-        size_of::<Terms>() + 2 * size_of::<usize>() + self.0.scopes.len()
+        let Terms { scheme, tenant, scopes, binding: _ } = &*self.0;
+        let key = match scheme {
+            Scheme::Bearer | Scheme::MtlsPop => 0,
+            Scheme::Pop(key) => shared(key.confirmation().len()),
+        };
+        let tenant = tenant.as_ref().map_or(0, |tenant| shared(tenant.as_str().len()));
+        shared(size_of::<Terms>()) + key + tenant + allocated(scopes.len())
     }
 }

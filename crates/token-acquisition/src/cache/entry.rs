@@ -10,6 +10,7 @@ use entra_abstractions::{AccessToken, AccountId, Claims, TokenHash};
 use super::{
     Age, Cached, Window,
     copies::Copies,
+    size::shared,
     window::{instant, seconds},
 };
 
@@ -103,7 +104,8 @@ impl Entry {
 
     /// How many bytes of memory it takes, about, with copies for a few threads.
     pub(super) fn size(&self) -> usize {
-        size_of::<Self>() + self.token.size()
+        let claims = self.claims.as_ref().map_or(0, |claims| shared(claims.as_str().len()));
+        shared(size_of::<Self>()) + self.token.size() + claims
     }
 
     pub(super) fn used_at(&self) -> u32 {

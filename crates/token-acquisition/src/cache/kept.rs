@@ -14,7 +14,7 @@ use std::{
 
 use entra_abstractions::{AccessToken, AccountId, Claims, TokenHash};
 
-use super::{Age, Entry, Window, slot::Slot, window::seconds};
+use super::{Age, Entry, Window, size::allocated, slot::Slot, window::seconds};
 
 #[derive(Debug)]
 pub(crate) enum Kept {
@@ -31,8 +31,8 @@ pub(crate) struct Resting {
 }
 
 /// What the map's node and its place in the table take, where a node is an allocation of its own and
-/// half of the places are taken.
-const NODE: usize = (size_of::<(Slot, Kept)>() + 8).next_multiple_of(16) + 18;
+/// half of the places, of nine bytes each, are taken.
+const NODE: usize = allocated(size_of::<(Slot, Kept)>()) + 18;
 
 impl Kept {
     pub(super) fn new(token: AccessToken, claims: Option<Claims>, window: Window, now: u32) -> Self {
@@ -43,7 +43,7 @@ impl Kept {
         }
     }
 
-    /// How many bytes of memory it takes, about, its key among them.
+    /// How many bytes of memory it takes, its key among them.
     pub(super) fn size(&self) -> usize {
         NODE + match self {
             Self::Resting(resting) => resting.token.size(),

@@ -66,6 +66,10 @@ struct Rest {
     parameters: Box<[Parameter]>,
 }
 
+/// What a rest takes, and each parameter of it beside its texts.
+pub(super) const REST: usize = size_of::<Rest>();
+pub(super) const PARAMETER: usize = size_of::<Parameter>();
+
 /// Whose token it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
@@ -193,7 +197,7 @@ impl KeyRef<'_> {
 
     /// Nearly all requests ask for a bearer token, and for nothing more.
     #[inline]
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         // Whole, so that a new field does not compile before it is compared: plain keys are not.
         let Self { identity: _, owner: _, tenant: _, scopes: _, scheme, fmi_path, client_claims, parameters } =
             self;

@@ -6,9 +6,12 @@
 //! are spread evenly. A walk over all that is kept, once for many writes, would stall one of them for
 //! as long as it takes; a list in the order of use would be written by every hit.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use foldhash::fast::RandomState;
@@ -26,12 +29,9 @@ use super::{
 pub(super) struct Shard {
     pub(super) tokens: HashMap<Slot, Kept, RandomState>,
     bytes: AtomicUsize,
-    /// When ended tokens were looked for; whoever holds it, sweeps.
-    swept_at: Mutex<u32>,
+    /// Whoever holds it, makes room.
+    making_room: Mutex<()>,
 }
-
-/// How often, at most, a write looks for tokens that ended.
-const SWEEP_EVERY: u32 = 300;
 
 /// Why a token left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Shard {
                 .shared_collector(Arc::clone(collector))
                 .build(),
             bytes: AtomicUsize::new(0),
-            swept_at: Mutex::new(0),
+            making_room: Mutex::default(),
         }
     }
 
@@ -87,6 +87,9 @@ impl Shard {
             Kept::Resting(resting) => resting,
         };
         let entry = Arc::new(resting.wake());
+        // As in `put`: counted before it is there.
+        let size = Kept::Awake(Arc::clone(&entry)).size();
+        self.bytes.fetch_add(size, Ordering::Relaxed);
         let wake = |now: Option<(&Slot, &Kept)>| match now {
             Some((_, Kept::Resting(now))) if std::ptr::eq(now, resting) => {
                 Operation::Insert(Kept::Awake(Arc::clone(&entry)))
@@ -95,33 +98,39 @@ impl Shard {
             // A newer one, or none, is there by now: this one is as good as a moment ago.
             _ => Operation::Abort(None),
         };
-        match self.tokens.compute(slot.clone(), wake, &guard) {
-            Compute::Updated { old: (_, old), new: (_, new) } => {
-                self.bytes.fetch_add(new.size(), Ordering::Relaxed);
-                self.bytes.fetch_sub(old.size(), Ordering::Relaxed);
-                // As in `put`: the one at rest holds its token, and the certificate of that.
-                guard.flush();
-                Some(entry)
-            }
-            Compute::Aborted(Some(other)) => Some(other),
-            _ => {
-                entry.replace();
-                Some(entry)
-            }
+        let woken = self.tokens.compute(slot.clone(), wake, &guard);
+        if let Compute::Updated { old: (_, old), .. } = woken {
+            self.bytes.fetch_sub(old.size(), Ordering::Relaxed);
+            // As in `put`: the one at rest holds its token, and the certificate of that.
+            guard.flush();
+            return Some(entry);
         }
+        self.bytes.fetch_sub(size, Ordering::Relaxed);
+        if let Compute::Aborted(Some(other)) = woken {
+            return Some(other);
+        }
+        entry.replace();
+        Some(entry)
     }
 
-    /// Keeps what is to be kept.
-    pub(super) fn retain(&self, mut keep: impl FnMut(&Slot, &Kept) -> bool) {
+    /// Keeps what is to be kept, and tells of each that left.
+    pub(super) fn retain(
+        &self,
+        mut keep: impl FnMut(&Slot, &Kept) -> bool,
+        mut left: impl FnMut(&Slot, &Kept),
+    ) {
         let guard = self.tokens.guard();
-        let all = |slot: &Slot, kept: &Kept| {
-            let keep = keep(slot, kept);
-            if !keep {
-                self.let_go(kept);
+        for (slot, kept) in self.tokens.iter(&guard) {
+            if keep(slot, kept) {
+                continue;
             }
-            keep
-        };
-        self.tokens.retain(all, &guard);
+            // Another may replace it or take it out in the same moment: who takes it out counts it.
+            let taken = self.tokens.remove_if(slot, |slot, now| !keep(slot, now), &guard);
+            if let Ok(Some((slot, kept))) = taken {
+                self.let_go(kept);
+                left(slot, kept);
+            }
+        }
         guard.flush();
     }
 
@@ -130,45 +139,47 @@ impl Shard {
         self.bytes.fetch_sub(kept.size(), Ordering::Relaxed);
     }
 
-    /// Lets ended tokens go now and then, and the longest unused ones when the share is spent. Tells
-    /// of each that left.
-    pub(super) fn tidy(&self, now: u32, share: usize, mut left: impl FnMut(&Slot, Left)) {
-        // One writer sweeps; the others go on.
-        let Ok(mut swept_at) = self.swept_at.try_lock() else { return };
-        let is_due = now.saturating_sub(*swept_at) >= SWEEP_EVERY;
-        if !is_due && self.bytes() <= share {
-            return;
-        }
-        *swept_at = now;
+    /// Lets ended tokens go.
+    pub(super) fn sweep(&self, now: u32, mut left: impl FnMut(&Slot, Left)) {
         let at = instant(now);
-        let mut ages = Vec::with_capacity(self.tokens.len());
-        self.retain(|slot, kept| {
-            let keep = kept.age(at) != Age::Ended;
-            if keep {
-                ages.push((kept.used_at(), kept.size()));
-            } else {
-                left(slot, Left::AtItsEnd);
-            }
-            keep
-        });
+        self.retain(|_, kept| kept.age(at) != Age::Ended, |slot, _| left(slot, Left::AtItsEnd));
+    }
+
+    /// Where the share is spent, lets go what has ended, and of the rest the longest unused.
+    pub(super) fn make_room(&self, now: u32, share: usize, mut left: impl FnMut(&Slot, Left)) {
         if self.bytes() <= share {
             return;
         }
+        // One writer makes room; the others go on.
+        let Ok(_making_room) = self.making_room.try_lock() else { return };
+        self.sweep(now, &mut left);
+        if self.bytes() <= share {
+            return;
+        }
+        let mut ages: Vec<_> =
+            self.tokens.pin().iter().map(|(_, kept)| (kept.used_at(), kept.size())).collect();
         ages.sort_unstable_by_key(|(used_at, _)| *used_at);
-        let mut too_much = self.bytes().saturating_sub(share / 10 * 9);
+        let too_much = Cell::new(self.bytes().saturating_sub(share / 10 * 9));
         let mut freed = 0;
         let last = ages.iter().find_map(|(used_at, size)| {
             freed += size;
-            (freed >= too_much).then_some(*used_at)
+            (freed >= too_much.get()).then_some(*used_at)
         });
         let oldest = last.unwrap_or((u32::MAX, true));
-        self.retain(|slot, kept| {
-            let keep = too_much == 0 || kept.used_at() > oldest;
-            if !keep {
-                too_much = too_much.saturating_sub(kept.size());
+        self.retain(
+            |_, kept| too_much.get() == 0 || kept.used_at() > oldest,
+            |slot, kept| {
+                too_much.set(too_much.get().saturating_sub(kept.size()));
                 left(slot, Left::ForRoom);
-            }
-            keep
-        });
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// What is kept, looked at anew.
+    pub(super) fn counted(&self) -> usize {
+        self.tokens.pin().values().map(Kept::size).sum()
     }
 }

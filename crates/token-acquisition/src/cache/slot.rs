@@ -13,7 +13,7 @@ use entra_abstractions::{AccessToken, TokenTerms};
 use foldhash::fast::RandomState;
 use papaya::Equivalent;
 
-use super::{Key, KeyRef, Owner, OwnerRef};
+use super::{Key, KeyRef, Owner, OwnerRef, size::shared};
 
 /// A key that is kept.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Realms {
             return (Slot { realm, who }, token);
         }
         let key = sought.key.to_key().without_digest();
-        let size = size_of::<Realm>() + sought.key.tenant.as_str().len() + token.terms().size();
+        let size = shared(size_of::<Realm>()) + sought.key.size() + token.terms().size();
         self.bytes.fetch_add(size, Ordering::Relaxed);
         let (hash, terms, bytes) = (sought.realm, token.terms().clone(), Arc::clone(&self.bytes));
         let realm = Arc::new(Realm { key, hash, terms, bytes, size });
@@ -87,7 +87,7 @@ impl Realms {
         (Slot { realm, who }, token)
     }
 
-    /// What they take, about.
+    /// What they take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -182,6 +182,13 @@ mod tests {
     use entra_abstractions::{Scheme, Secret};
 
     use super::*;
+
+    impl Slot {
+        /// What it shares with others, by where it is, and what that takes.
+        pub(crate) fn shares(&self) -> (usize, usize) {
+            (Arc::as_ptr(&self.realm).addr(), self.realm.size)
+        }
+    }
 
     impl Realms {
         /// Whether what is kept under one key is found by another.

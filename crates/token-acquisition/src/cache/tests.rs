@@ -1,5 +1,7 @@
 //! What the cache keeps, for how long, and what it lets go.
 
+mod sums;
+
 use entra_abstractions::{
     ClientId, CorrelationId, Exchange, InteractionRequired, Rejected, Scheme, Scopes, Secret, TenantId,
     TokenRequest, Unavailable, testing::ManualClock,
@@ -171,6 +173,20 @@ fn tokens_leave_with_their_end_however_often_others_come() {
         fixture.put("kept", "t", 86_400);
     }
     assert_eq!(fixture.cache.statistics().entries, 1);
+}
+
+#[test]
+fn one_write_lets_go_of_all_that_ended_whoever_asked_for_it() {
+    // As large as where nothing is said: the ended ones are in sixty-four parts.
+    let fixture = Fixture::new(256 << 20);
+    for index in 0..500 {
+        fixture.put(&format!("r{index}"), "t", 600);
+    }
+    fixture.advance(3_600);
+    assert_eq!(fixture.cache.statistics().entries, 500, "no task runs where nobody asks");
+    fixture.put("another", "t", 3_600);
+    assert_eq!(fixture.cache.statistics().entries, 1);
+    assert_eq!(fixture.cache.reason(&fixture.key("r7").as_ref()), Reason::Ended);
 }
 
 #[test]
