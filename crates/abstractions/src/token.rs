@@ -217,7 +217,8 @@ impl AccessToken {
 
     /// The token itself, for the rare API that wants it elsewhere than in the header.
     pub fn secret(&self) -> SecretRef<'_> {
-        SecretRef::new(self.token().text.line().split_once(' ').map_or("", |(_, token)| token))
+        // Behind the scheme's word and a space.
+        SecretRef::new(self.token().text.line().get(self.scheme().as_str().len() + 1..).unwrap_or_default())
     }
 
     /// How it is shown.

@@ -1,6 +1,6 @@
 //! The credential: an acquirer, whose token it gives, and the trait of the Azure SDK.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use azure_core::{
@@ -215,7 +215,10 @@ impl fmt::Debug for EntraCredential {
 fn shown(token: &entra_abstractions::AccessToken) -> Result<AccessToken, TokenError> {
     match token.scheme() {
         Scheme::Bearer => {
-            let expires_on = OffsetDateTime::from(token.expires_at());
+            // Whole seconds: a calendar's fractions cost more than they tell.
+            let seconds = token.expires_at().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let expires_on = i64::try_from(seconds.as_secs()).map(OffsetDateTime::from_unix_timestamp);
+            let expires_on = expires_on.ok().and_then(Result::ok).unwrap_or(OffsetDateTime::UNIX_EPOCH);
             Ok(AccessToken::new(token.secret().expose().to_owned(), expires_on))
         }
         Scheme::Pop(_) | Scheme::MtlsPop => {

@@ -1,4 +1,5 @@
-//! A token through the trait of the Azure SDK: a boxed future and a copy of the token are its price.
+//! A token through the trait of the Azure SDK: a boxed future and a copy of the token are its price, and
+//! the floor; to find the token by its request costs what it costs everybody.
 
 use std::sync::Arc;
 
@@ -27,7 +28,8 @@ pub(super) async fn contests(stage: &Stage) -> Result<Vec<Contest>> {
         name: name.to_owned(),
         threads,
         gate: Gate::At(250.0),
-        goal: Gate::At(120.0),
+        // What a look-up by request may cost, beside the floor.
+        goal: Gate::Above(100.0),
         ours: Arc::clone(&ours),
         floor: ("a TokenCredential that copies one token", Arc::clone(&floor)),
         peer: Some(("azure_identity 1.0 ClientSecretCredential::get_token", Arc::clone(&stage.azure))),
