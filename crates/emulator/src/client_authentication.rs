@@ -42,7 +42,9 @@ pub(crate) fn check(
             client_assertion::check(realm, directory, exchange, tenant, client, assertion)?;
             Ok(Proof::Assertion)
         }
-        (None, None) if certificate_of(exchange).is_some() && !client.public => registered(exchange, client),
+        (None, None) if certificate_of(exchange).is_some() && !client.public => {
+            registered(realm, exchange, client)
+        }
         (None, None) if client.public => Ok(Proof::Nothing),
         (None, None) => Err(Reason::CredentialMissing.because(
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
@@ -56,9 +58,10 @@ fn certificate_of(exchange: &Exchange) -> Option<&ClientCertificate> {
 }
 
 /// The certificate of the connection is the proof (RFC 8705 section 2.2).
-fn registered(exchange: &Exchange, client: &App) -> Result<Proof, Refusal> {
+fn registered(realm: &Realm, exchange: &Exchange, client: &App) -> Result<Proof, Refusal> {
     let is_registered = |shown: &ClientCertificate| {
         client.certificates.iter().filter_map(|pem| certificate::der(pem)).any(|der| der == shown.der())
+            || realm.managed_identities.has_certified(shown.der(), &client.client_id, exchange.now)
     };
     if certificate_of(exchange).is_some_and(is_registered) {
         return Ok(Proof::Assertion);

@@ -171,6 +171,8 @@ pub struct Lifetimes {
     pub refresh_token: u64,
     /// Access tokens of managed identities.
     pub managed_identity: u64,
+    /// Certificates of managed identities.
+    pub certificate: u64,
 }
 
 impl Default for Lifetimes {
@@ -181,6 +183,7 @@ impl Default for Lifetimes {
             code: 600,
             refresh_token: 90 * 24 * 3600,
             managed_identity: 86_400,
+            certificate: 7 * 86_400,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::VirtualClock;
 use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::key_vault::KeyVault;
-use crate::managed_identity::ManagedIdentityHost;
+use crate::managed_identity::{self, ManagedIdentityHost};
 use crate::mint::Mint;
 use crate::origin::Origin;
 use crate::pipeline;
@@ -194,6 +194,18 @@ impl Emulator {
     /// The folder in which the agent of Azure Arc writes the keys that it asks for.
     pub fn arc_keys(&self) -> &Path {
         self.realm.managed_identities.keys()
+    }
+
+    /// What an attestation service would say of a key (DER of a `SubjectPublicKeyInfo`): that the machine guards it. The
+    /// metadata service of virtual machines takes it, and issues certificates without where the directory does not ask
+    /// for it.
+    pub fn attestation(&self, public_key: &[u8]) -> String {
+        managed_identity::attestation(&self.realm, &self.base_url, public_key)
+    }
+
+    /// From now on Entra takes none of the certificates that the metadata service has issued.
+    pub fn revoke_certificates(&self) {
+        self.realm.managed_identities.revoke_certificates();
     }
 
     pub(crate) fn realm(&self) -> &Realm {

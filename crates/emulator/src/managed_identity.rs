@@ -2,8 +2,10 @@
 //! one. They share Entra's directory, keys and clock, and differ in everything that goes over the wire.
 
 mod app_service;
+mod authority;
 mod azure_arc;
 mod cloud_shell;
+mod credential;
 mod imds;
 mod msi;
 mod service_fabric;
@@ -20,6 +22,7 @@ use crate::directory::{Directory, Named};
 use crate::exchange::{Exchange, Reply};
 use crate::realm::Realm;
 
+pub(crate) use credential::{Step, answer as answer_credential, attestation};
 pub(crate) use state::State;
 
 /// A kind of host whose programs have managed identities.

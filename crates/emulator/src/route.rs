@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::managed_identity::ManagedIdentityHost;
+use crate::managed_identity::{ManagedIdentityHost, Step};
 use crate::user_flow::UserFlow;
 
 /// Where a request goes, with what the path says.
@@ -21,6 +21,7 @@ pub(crate) enum Route {
     Upload { id: String },
     Api { orders: bool },
     ManagedIdentity { host: ManagedIdentityHost },
+    Credential { step: Step },
     KeyVault { path: Vec<String> },
     Pipeline,
     Nowhere,
@@ -76,6 +77,8 @@ impl Route {
         match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
             ["metadata", "instance", "compute"] => Self::Compute,
+            ["metadata", "identity", "getplatformmetadata"] => Self::Credential { step: Step::Platform },
+            ["metadata", "identity", "issuecredential"] => Self::Credential { step: Step::Issue },
             ["upload", id] => Self::Upload { id: (*id).to_owned() },
             ["v1.0" | "beta", rest @ ..] => {
                 Self::Graph { resource: rest.iter().map(|&s| s.to_owned()).collect() }
@@ -111,7 +114,7 @@ impl Route {
             Self::SignOut => Endpoint::SignOut,
             Self::Graph { .. } | Self::Upload { .. } => Endpoint::Graph,
             Self::Api { .. } => Endpoint::Api,
-            Self::ManagedIdentity { .. } => Endpoint::ManagedIdentity,
+            Self::ManagedIdentity { .. } | Self::Credential { .. } => Endpoint::ManagedIdentity,
             Self::KeyVault { .. } => Endpoint::KeyVault,
             Self::Pipeline => Endpoint::Pipeline,
             Self::Nowhere => Endpoint::Unserved,
@@ -131,6 +134,7 @@ impl Route {
             | Self::Upload { .. }
             | Self::Api { .. }
             | Self::ManagedIdentity { .. }
+            | Self::Credential { .. }
             | Self::KeyVault { .. }
             | Self::Pipeline
             | Self::Nowhere => None,
@@ -183,6 +187,8 @@ mod tests {
         assert_eq!(Route::of("/orders"), Route::Api { orders: true });
         let host = ManagedIdentityHost::VirtualMachine;
         assert_eq!(Route::of("/metadata/identity/oauth2/token"), Route::ManagedIdentity { host });
+        let step = Step::Issue;
+        assert_eq!(Route::of("/metadata/identity/IssueCredential"), Route::Credential { step });
         assert_eq!(Route::of("/favicon.ico"), Route::Nowhere);
     }
 }

@@ -111,6 +111,7 @@ fn room(realm: &Realm, exchange: &Exchange) -> Reply {
         Route::Upload { id } => graph::answer_upload(realm, exchange, id),
         Route::Api { orders } => echo::answer(realm, &directory, exchange, *orders),
         Route::ManagedIdentity { host } => managed_identity::answer(realm, &directory, exchange, *host),
+        Route::Credential { step } => managed_identity::answer_credential(realm, &directory, exchange, *step),
         Route::KeyVault { path } => key_vault::answer(realm, &directory, exchange, path),
         Route::Pipeline => pipeline::answer(&directory, exchange),
         Route::Nowhere => Reply::text(

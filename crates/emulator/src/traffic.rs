@@ -254,7 +254,7 @@ fn shown(name: &str, value: &str) -> String {
     }
 }
 
-const SHOWN: [&str; 42] = [
+const SHOWN: [&str; 43] = [
     "api-version",
     "attributes",
     "authorization_endpoint",
@@ -265,6 +265,7 @@ const SHOWN: [&str; 42] = [
     "clientid",
     "client-request-id",
     "code_challenge_method",
+    "cred-api-version",
     "domain_hint",
     "fmi_path",
     "grant_type",

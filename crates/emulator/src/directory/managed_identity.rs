@@ -14,6 +14,10 @@ pub struct ManagedIdentity {
     /// The id of the Azure resource, where a user assigned it; without one it is assigned by the system.
     #[serde(default)]
     pub resource_id: Option<String>,
+    /// Whether it gets certificates for keys only that are attested: see
+    /// [`Emulator::attestation`](crate::Emulator::attestation).
+    #[serde(default)]
+    pub requires_attestation: bool,
 }
 
 /// How a program names the identity that it wants.
@@ -28,6 +32,11 @@ pub(crate) enum Named<'a> {
 impl Directory {
     /// The identity of that name, if it is assigned to the hosts.
     pub(crate) fn managed_identity(&self, named: &Named<'_>) -> Option<&App> {
+        self.managed_identity_of(named).map(|(_, app)| app)
+    }
+
+    /// The same, with how it is assigned.
+    pub(crate) fn managed_identity_of(&self, named: &Named<'_>) -> Option<(&ManagedIdentity, &App)> {
         let found = self.managed_identities.iter().find(|identity| {
             let Some(app) = self.app(&identity.app) else { return false };
             match *named {
@@ -39,6 +48,7 @@ impl Directory {
                 Named::ObjectId(id) => app.object_id().eq_ignore_ascii_case(id),
             }
         });
-        self.app(&found?.app)
+        let found = found?;
+        Some((found, self.app(&found.app)?))
     }
 }

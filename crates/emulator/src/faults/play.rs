@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Kind;
 use crate::exchange::{Exchange, Reply};
-use crate::managed_identity;
+use crate::managed_identity::{self, ManagedIdentityHost};
 use crate::refusal::Reason;
 use crate::route::{Endpoint, Route};
 
@@ -86,7 +86,12 @@ pub(crate) fn after(kind: &Kind, mut reply: Reply) -> Ending {
 
 /// A failure in the shape of the endpoint.
 fn failure(status: StatusCode, exchange: &Exchange) -> Reply {
-    if let Route::ManagedIdentity { host } = exchange.route {
+    let host = match exchange.route {
+        Route::ManagedIdentity { host } => Some(host),
+        Route::Credential { .. } => Some(ManagedIdentityHost::VirtualMachine),
+        _ => None,
+    };
+    if let Some(host) = host {
         let code = if status.is_server_error() { "server_error" } else { "invalid_request" };
         return Reply::json(status, &managed_identity::failure(status, code, "Scripted.", exchange, host));
     }

@@ -1,13 +1,16 @@
-//! What hosts remember: the keys of Azure Arc's agent, and the tokens that Service Fabric keeps.
+//! What hosts remember: the keys of Azure Arc's agent, the tokens that Service Fabric keeps, and the certificates of the
+//! metadata service.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{fmt, fs, io};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use super::{hex, token::Issued};
+use super::{authority::Authority, hex, token::Issued};
+use crate::clock::unix;
 use crate::guarded::Guarded;
 use crate::session::random_text;
 
@@ -15,6 +18,7 @@ pub(crate) struct State {
     keys: PathBuf,
     open: Guarded<HashSet<String>>,
     kept: Guarded<HashMap<(String, String), Issued>>,
+    authority: Authority,
 }
 
 impl Default for State {
@@ -23,6 +27,7 @@ impl Default for State {
             keys: std::env::temp_dir().join(format!("entra-emulator-{}", Uuid::new_v4())),
             open: Guarded::new(HashSet::new()),
             kept: Guarded::new(HashMap::new()),
+            authority: Authority::default(),
         }
     }
 }
@@ -44,6 +49,25 @@ impl State {
 
     pub(super) fn takes_key(&self, key: &str) -> bool {
         self.open.lock().remove(key)
+    }
+
+    /// A certificate for this key, of this client and tenant, between these times.
+    pub(super) fn certify(
+        &self,
+        key: &[u8],
+        subject: (&str, &str),
+        times: (i64, i64),
+    ) -> Result<Vec<u8>, String> {
+        self.authority.certify(key, subject, times)
+    }
+
+    /// Whether the metadata service issued this certificate for the client, and it is in its time.
+    pub(crate) fn has_certified(&self, der: &[u8], client_id: &str, now: SystemTime) -> bool {
+        self.authority.has_certified(der, client_id, unix(now))
+    }
+
+    pub(crate) fn revoke_certificates(&self) {
+        self.authority.revoke();
     }
 
     /// The token that is kept for this identity and resource, unless it is said to be over; else the fresh one.
