@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AgentId, AssertionContext, FmiPath, ProvideAssertion, Scheme, Scopes, SignedAssertion, TokenError,
-    TokenRequest,
+    AgentId, AssertionContext, BindTokens, FmiPath, Misconfigured, ProvideAssertion, Scheme, Scopes,
+    SignedAssertion, TokenError, TokenRequest,
 };
 use entra_token_acquisition::{TOKEN_EXCHANGE_SCOPE, TokenAcquirer};
 
@@ -43,5 +43,10 @@ impl ProvideAssertion for BlueprintAssertion {
             Some(binding) => assertion.bound_to(binding.clone()),
             None => assertion,
         })
+    }
+
+    fn check_bound(&self) -> Result<(), Misconfigured> {
+        let exchange = TokenRequest::as_app(Scopes::try_from(TOKEN_EXCHANGE_SCOPE)?);
+        self.blueprint.check(&exchange.fmi_path(FmiPath::from(&self.agent)))
     }
 }

@@ -5,8 +5,8 @@ mod others;
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    AcquireToken, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId, MemoryLimit,
-    Misconfigured, ProvideAssertion, Section, SharedStore, SystemClock,
+    AcquireToken, AttestKey, AuthorityKind, Clock, Cloud, Environment, HttpSettings, ManagedIdentityId,
+    MemoryLimit, Misconfigured, ProvideAssertion, Section, SharedStore, SystemClock,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     endpoint::Endpoints,
     flight::Flights,
     http, jitter,
-    managed_identity::Platform,
+    managed_identity::{BindingKey, Certificates, Platform},
     refresh::RefreshTokens,
     region::{Detection, Region},
     second_level::SecondLevel,
@@ -46,6 +46,7 @@ pub struct TokenAcquirerBuilder {
     store: Option<SharedStore>,
     host: Option<ManagedIdentityId>,
     arc_keys: Option<PathBuf>,
+    certificates: Arc<Certificates>,
 }
 
 const CACHE_BUDGET: usize = 256 * 1024 * 1024;
@@ -69,6 +70,7 @@ impl TokenAcquirerBuilder {
             store: None,
             host: None,
             arc_keys: None,
+            certificates: Arc::default(),
         }
     }
 
@@ -211,14 +213,33 @@ impl TokenAcquirerBuilder {
         self
     }
 
+    /// The key to which tokens of managed identities are bound, also where one proves the application;
+    /// see [`ManagedIdentityBuilder::attested_by`](crate::ManagedIdentityBuilder::attested_by).
+    #[doc(alias = "WithAttestationSupport")]
+    #[must_use]
+    pub fn attested_by(mut self, key: Arc<dyn AttestKey>) -> Self {
+        self.certificates = Arc::new(Certificates::new(BindingKey::Attested(key)));
+        self
+    }
+
+    /// Tokens of managed identities may be bound to keys of this process's memory; see
+    /// [`ManagedIdentityBuilder::key_in_memory`](crate::ManagedIdentityBuilder::key_in_memory).
+    #[must_use]
+    pub fn key_in_memory(mut self) -> Self {
+        self.certificates = Arc::new(Certificates::new(BindingKey::InMemory));
+        self
+    }
+
     /// The application is none: what it asks for itself, the host is asked for.
     pub(crate) fn in_place_of_application(
         mut self,
         id: ManagedIdentityId,
         arc_keys: Option<PathBuf>,
+        certificates: Arc<Certificates>,
     ) -> Self {
         self.host = Some(id);
         self.arc_keys = arc_keys;
+        self.certificates = certificates;
         self
     }
 
@@ -292,6 +313,7 @@ impl TokenAcquirerBuilder {
                 Arc::clone(&self.clock),
                 delay,
                 self.arc_keys,
+                self.certificates,
             ),
             wire: Wire::new(client, http::bound(&self.http), Arc::clone(&self.clock), delay),
             endpoints: Endpoints::new(

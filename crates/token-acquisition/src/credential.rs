@@ -189,7 +189,7 @@ impl fmt::Debug for CredentialChain {
 
 /// Does what waits for the disk, or computes for long, where it holds up nobody. A parser that
 /// breaks over a hostile file breaks there, too, and is one more reason to try the next credential.
-async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Misconfigured> + Send + 'static,
 ) -> Result<T, Misconfigured> {
     // What is told there belongs to this fetch, and goes to whoever listens to it.

@@ -9,6 +9,7 @@ mod app_service;
 mod ask;
 mod azure_arc;
 mod azure_ml;
+mod bound;
 mod builder;
 mod cloud_shell;
 #[cfg(any(fuzzing, test))]
@@ -25,9 +26,10 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use async_trait::async_trait;
 use entra_abstractions::{
-    AcquireToken, Acquiring, ManagedIdentityId, Misconfigured, Place, Scheme, Subject, TokenError,
-    TokenRequest,
+    AcquireToken, Acquiring, BindTokens, Binding, CorrelationId, ManagedIdentityId, Misconfigured, Place,
+    Scheme, Scopes, Subject, TokenError, TokenRequest,
 };
 
 use crate::{
@@ -39,6 +41,7 @@ use crate::{
     wire::Granted,
 };
 
+pub(crate) use bound::{BindingKey, Certificates};
 pub use builder::ManagedIdentityBuilder;
 pub(crate) use platform::Platform;
 
@@ -136,6 +139,26 @@ impl AcquireToken for ManagedIdentity {
             Some(fault) => Acquiring::ready(Err(fault.into())),
         }
     }
+
+    fn binder(&self) -> Option<&dyn BindTokens> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BindTokens for ManagedIdentity {
+    fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured> {
+        refusal(request).map_or(Ok(()), Err)?;
+        self.tokens.check(request)
+    }
+
+    fn check_certificate(&self) -> Result<(), Misconfigured> {
+        check_bound(&self.tokens)
+    }
+
+    async fn binding(&self) -> Result<Binding, TokenError> {
+        self.tokens.binding().await
+    }
 }
 
 /// Why it cannot answer for this subject.
@@ -188,8 +211,8 @@ pub(crate) fn check(request: &TokenRequest) -> Result<(), Misconfigured> {
     if client_claims.is_some() {
         return by_application("claims of its own");
     }
-    if *scheme != Scheme::Bearer {
-        return by_application("tokens that are bound to a key");
+    if matches!(scheme, Scheme::Pop(_)) {
+        return by_application("tokens that are bound to a key of the caller's");
     }
     if parameters.iter().any(|parameter| parameter.place() != Place::Query) {
         return Err(Misconfigured::new("a managed identity's request has no body for parameters")
@@ -224,7 +247,13 @@ pub(crate) async fn grant(
         return Err(error);
     }
     let host = engine.platform().host(&ask).unwrap_or_default();
-    let result = telemetry::timed(engine.metrics(), NAME, &host, engine.platform().token(&ask)).await;
+    let asked = async {
+        match plan.scheme {
+            Scheme::MtlsPop => bound::grant(engine, plan, &ask).await,
+            Scheme::Bearer | Scheme::Pop(_) => engine.platform().token(&ask).await,
+        }
+    };
+    let result = telemetry::timed(engine.metrics(), NAME, &host, asked).await;
     if let Err(error) = &result {
         engine.cache().refused(&plan.key, fingerprint, error);
     }
@@ -237,6 +266,9 @@ pub(crate) fn host(
     plan: &Plan,
     id: &ManagedIdentityId,
 ) -> Result<String, Misconfigured> {
+    if plan.scheme == Scheme::MtlsPop {
+        check_bound(engine)?;
+    }
     engine.platform().host(&Ask {
         id,
         scopes: &plan.scopes,
@@ -245,6 +277,29 @@ pub(crate) fn host(
         revoked: None,
         correlation_id: plan.correlation_id,
     })
+}
+
+/// Whether tokens of this host's identities could be bound, as far as that is known without asking.
+///
+/// # Errors
+/// [`Misconfigured`] saying why they never could.
+pub(crate) fn check_bound(engine: &TokenAcquirer) -> Result<(), Misconfigured> {
+    engine.platform().check_bound()
+}
+
+/// The certificate to which the next token of an identity would be bound.
+pub(crate) async fn binding(engine: &TokenAcquirer, id: &ManagedIdentityId) -> Result<Binding, TokenError> {
+    check_bound(engine)?;
+    let scopes = Scopes::try_from(crate::TOKEN_EXCHANGE_SCOPE)?;
+    let ask = Ask {
+        id,
+        scopes: &scopes,
+        parameters: &[],
+        capabilities: &[],
+        revoked: None,
+        correlation_id: CorrelationId::random(),
+    };
+    bound::binding(engine, &ask).await
 }
 
 /// What tells a request from others that are made for the same key.

@@ -148,9 +148,10 @@ impl Plan {
         if matches!(grant, Grant::ClientCredentials) {
             check_app_scopes(&request.scopes)?;
         }
-        if request.scheme == Scheme::MtlsPop && !matches!(grant, Grant::ClientCredentials) {
+        let can_be_bound = matches!(grant, Grant::ClientCredentials | Grant::ManagedIdentity(_));
+        if request.scheme == Scheme::MtlsPop && !can_be_bound {
             return Err(Misconfigured::new("only an application's own token can be bound to a certificate")
-                .hint("ask as the application or as an agent (RequestAppToken), or without ProtocolScheme"));
+                .hint("ask as the application, an agent or a managed identity (RequestAppToken), or without ProtocolScheme"));
         }
         parameters::check(&request.parameters)?;
         if matches!(grant, Grant::ManagedIdentity(_)) {

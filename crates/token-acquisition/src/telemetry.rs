@@ -13,7 +13,9 @@ mod store;
 
 use std::time::Duration;
 
-use entra_abstractions::{AuthorityKind, CorrelationId, Misconfigured, StoreError, StoreKey, TokenError};
+use entra_abstractions::{
+    AuthorityKind, CorrelationId, ManagedIdentityId, Misconfigured, StoreError, StoreKey, TokenError,
+};
 use tokio::time::Instant;
 use tracing::{Span, debug, field::Empty, info_span, level_filters::LevelFilter, warn};
 
@@ -253,6 +255,16 @@ pub(crate) fn session_is_not_kept(error: &StoreError, id: CorrelationId) {
 /// Where the tokens of managed identities come from on this host.
 pub(crate) fn found_source(source: &'static str) {
     debug!(name: "managed_identity.source", target: TARGET, source, "the source of managed identities is known");
+}
+
+/// A certificate came, to which tokens of an identity of this host are bound.
+pub(crate) fn certificate_issued(id: &ManagedIdentityId, thumbprint: &str) {
+    debug!(name: "managed_identity.certificate", target: TARGET, identity = %id, thumbprint, "a certificate is issued for an identity of this host");
+}
+
+/// No next certificate can be had.
+pub(crate) fn certificate_kept(id: &ManagedIdentityId, error: &TokenError) {
+    warn!(name: "managed_identity.certificate_kept", target: TARGET, identity = %id, %error, "the next certificate of an identity cannot be had; the one at hand serves on");
 }
 
 /// Which credential proved the application.

@@ -6,13 +6,16 @@ use entra_abstractions::{
 };
 
 use super::TokenAcquirer;
-use crate::region;
+use crate::{grant::Grant, managed_identity, region};
 
 #[async_trait]
 impl BindTokens for TokenAcquirer {
     fn check(&self, request: &TokenRequest) -> Result<(), Misconfigured> {
         let request = TokenRequest { scheme: Scheme::MtlsPop, ..request.clone() };
         let plan = self.plan(&request)?;
+        if let Grant::ManagedIdentity(_) = plan.grant {
+            return managed_identity::check_bound(self);
+        }
         let authority = self.application().authority();
         if let Some(endpoint) = authority.token_endpoint(&plan.tenant) {
             region::mtls(authority, &endpoint, None)?;
@@ -25,6 +28,9 @@ impl BindTokens for TokenAcquirer {
     }
 
     async fn binding(&self) -> Result<Binding, TokenError> {
+        if let Some(id) = &self.identity().host {
+            return managed_identity::binding(self, id).await;
+        }
         let host = self.application().authority_host();
         let client = self.identity().client.clone();
         let mut context = AssertionContext::new(client, host, CorrelationId::random());

@@ -19,7 +19,8 @@ impl FindAcquirers for TokenAcquirerBuilder {
             .http(self.http.clone())
             .clock(Arc::clone(&self.clock))
             .environment(self.environment.clone())
-            .retry_delay(self.retry_delay);
+            .retry_delay(self.retry_delay)
+            .sharing(Arc::clone(&self.certificates));
         if let Some(folder) = &self.arc_keys {
             identity = identity.arc_keys(folder);
         }
@@ -85,6 +86,7 @@ impl TokenAcquirerBuilder {
             configuration: self.configuration.clone(),
             retry_delay: self.retry_delay,
             arc_keys: self.arc_keys.clone(),
+            certificates: Arc::clone(&self.certificates),
             ..Self::new(application)
         }
     }

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AcquireToken, AssertionContext, Misconfigured, ProvideAssertion, Scheme, Scopes, SignedAssertion,
-    TokenError, TokenRequest,
+    AcquireToken, AssertionContext, BindTokens, Misconfigured, ProvideAssertion, Scheme, Scopes,
+    SignedAssertion, TokenError, TokenRequest,
 };
 use url::Url;
 
@@ -35,6 +35,11 @@ impl TokenAssertion {
     ) -> Result<Self, Misconfigured> {
         Ok(Self { tokens, scopes: exchange(audience)?, host })
     }
+
+    fn binder(&self) -> Result<&dyn BindTokens, Misconfigured> {
+        let binder = self.tokens.binder();
+        binder.ok_or_else(|| Misconfigured::new("its tokens cannot be bound to a certificate"))
+    }
 }
 
 #[async_trait]
@@ -50,8 +55,7 @@ impl ProvideAssertion for TokenAssertion {
             request.tenant.clone_from(&context.tenant);
         }
         if context.is_bound {
-            let binder = self.tokens.binder();
-            binder.ok_or_else(|| Misconfigured::new("its tokens cannot be bound to a certificate"))?;
+            self.binder()?;
             request.scheme = Scheme::MtlsPop;
         }
         let token = self.tokens.acquire(&request).await?;
@@ -60,6 +64,11 @@ impl ProvideAssertion for TokenAssertion {
             Some(binding) => assertion.bound_to(binding.clone()),
             None => assertion,
         })
+    }
+
+    fn check_bound(&self) -> Result<(), Misconfigured> {
+        let request = TokenRequest { scheme: Scheme::MtlsPop, ..TokenRequest::as_app(self.scopes.clone()) };
+        self.binder()?.check(&request)
     }
 }
 

@@ -118,7 +118,8 @@ impl Link {
     /// Why the tokens that it proves for could never be bound.
     pub(super) fn check_bound(&self) -> Result<(), Misconfigured> {
         match &self.means {
-            Means::Certificate(_) | Means::Provider(..) => Ok(()),
+            Means::Certificate(_) => Ok(()),
+            Means::Provider(provider, _) => provider.check_bound(),
             Means::Unusable(fault) => Err(fault.clone()),
             Means::Secret(_) | Means::AssertionFile(_) => Err(unbound(self.means.what())),
         }

@@ -32,7 +32,7 @@ impl Proof {
     }
 
     /// By the certificate of the connection alone: nothing is said of it in the form.
-    pub(super) fn by_binding(at: &Arc<str>, binding: Binding) -> Self {
+    pub(crate) fn by_binding(at: &Arc<str>, binding: Binding) -> Self {
         let thumbprint = Some(binding.thumbprint().to_owned());
         Self { thumbprint, ..Self::of(at, Vec::new()).over(binding) }
     }

@@ -6,8 +6,6 @@ use entra_abstractions::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::wire::Form;
-
 /// A token that a managed identity asks for.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
@@ -37,13 +35,20 @@ impl Ask<'_> {
 
 const DEFAULT: &str = "/.default";
 
+/// What is sent with a request, and what kind it is of.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) kind: &'static str,
+    pub(super) text: Secret,
+}
+
 /// A request to the endpoint of a source.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    pub(super) form: Option<Form>,
+    pub(super) body: Option<Body>,
 }
 
 impl Outgoing {
@@ -51,7 +56,7 @@ impl Outgoing {
     pub(super) fn get(endpoint: &Url, version: &str, ask: &Ask<'_>) -> Self {
         let mut url = endpoint.clone();
         url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", ask.resource());
-        Self { method: Method::GET, url, headers: HeaderMap::new(), form: None }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: None }
     }
 
     pub(super) fn query(&mut self, name: &str, value: &str) {

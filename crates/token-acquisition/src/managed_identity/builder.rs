@@ -3,9 +3,11 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use entra_abstractions::{Clock, Environment, HttpSettings, ManagedIdentityId, Misconfigured, SystemClock};
+use entra_abstractions::{
+    AttestKey, Clock, Environment, HttpSettings, ManagedIdentityId, Misconfigured, SystemClock,
+};
 
-use super::ManagedIdentity;
+use super::{BindingKey, Certificates, ManagedIdentity};
 use crate::{
     acquirer::TokenAcquirer,
     application::{Application, ApplicationBuilder},
@@ -22,6 +24,7 @@ pub struct ManagedIdentityBuilder {
     environment: Option<Environment>,
     retry_delay: Duration,
     arc_keys: Option<PathBuf>,
+    certificates: Arc<Certificates>,
     meters: Meters,
 }
 
@@ -37,6 +40,7 @@ impl ManagedIdentityBuilder {
             environment: None,
             retry_delay: Duration::from_secs(1),
             arc_keys: None,
+            certificates: Arc::default(),
             meters: None,
         }
     }
@@ -82,6 +86,31 @@ impl ManagedIdentityBuilder {
         self
     }
 
+    /// The key to which its tokens are bound where an API wants that ([`Scheme::MtlsPop`]): one of which
+    /// a third party says that this machine guards it. The metadata service of a virtual machine issues
+    /// a certificate for it.
+    ///
+    /// [`Scheme::MtlsPop`]: entra_abstractions::Scheme::MtlsPop
+    #[doc(alias = "WithAttestationSupport")]
+    #[doc(alias = "WithMtlsProofOfPossession")]
+    pub fn attested_by(mut self, key: Arc<dyn AttestKey>) -> Self {
+        self.certificates = Arc::new(Certificates::new(BindingKey::Attested(key)));
+        self
+    }
+
+    /// Its tokens may be bound to keys of this process's memory, which nobody attests: whoever can read
+    /// the memory has them. Entra and the APIs decide where such a key will do.
+    pub fn key_in_memory(mut self) -> Self {
+        self.certificates = Arc::new(Certificates::new(BindingKey::InMemory));
+        self
+    }
+
+    /// Shares the certificates of this host's identities with another acquirer.
+    pub(crate) fn sharing(mut self, certificates: Arc<Certificates>) -> Self {
+        self.certificates = certificates;
+        self
+    }
+
     /// Counts and measures by this meter; see [`TokenAcquirerBuilder::meter`]. Its client is called
     /// `managed_identity`.
     ///
@@ -104,7 +133,7 @@ impl ManagedIdentityBuilder {
             .clock(self.clock)
             .environment(self.environment.unwrap_or_else(Environment::of_process))
             .retry_delay(self.retry_delay)
-            .in_place_of_application(self.id.clone(), self.arc_keys)
+            .in_place_of_application(self.id.clone(), self.arc_keys, self.certificates)
             .meters(self.meters)
             .build()?;
         Ok(ManagedIdentity { id: self.id, tokens })

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
 use super::{
-    ask::{Ask, Outgoing, endpoint, unsupported},
+    ask::{Ask, Body, Outgoing, endpoint, unsupported},
     source::variable,
 };
 use crate::wire::Form;
@@ -30,8 +30,9 @@ impl CloudShell {
         }
         let mut form = Form::default();
         form.set("resource", ask.resource());
+        let body = Body { kind: "application/x-www-form-urlencoded", text: form.encode() };
         let (url, headers) = (self.endpoint.clone(), HeaderMap::new());
-        let mut request = Outgoing { method: Method::POST, url, headers, form: Some(form) }.metadata();
+        let mut request = Outgoing { method: Method::POST, url, headers, body: Some(body) }.metadata();
         // Beside the real content type, as the shells' endpoints were written for.
         request.headers.insert("contenttype", HeaderValue::from_static("application/x-www-form-urlencoded"));
         Ok(request)

@@ -2,10 +2,10 @@
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
 
 use entra_abstractions::{Environment, ManagedIdentityId, Misconfigured};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
-use super::ask::{Ask, Outgoing, endpoint};
+use super::ask::{Ask, Body, Outgoing, endpoint};
 
 #[derive(Debug)]
 pub(super) struct Imds {
@@ -27,7 +27,21 @@ impl Imds {
     }
 
     pub(super) fn request(&self, ask: &Ask<'_>) -> Outgoing {
-        let mut request = Outgoing::get(&self.endpoint, "2018-02-01", ask).metadata();
+        Self::identified(Outgoing::get(&self.endpoint, "2018-02-01", ask), ask)
+    }
+
+    /// A request to what issues certificates, which came with version 2.
+    pub(super) fn credential_request(&self, path: &str, body: Option<Body>, ask: &Ask<'_>) -> Outgoing {
+        let mut url = self.endpoint.clone();
+        url.set_path(path);
+        url.query_pairs_mut().append_pair("cred-api-version", "2.0");
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        Self::identified(Outgoing { method, url, headers: HeaderMap::new(), body }, ask)
+    }
+
+    /// Says which identity is meant, and who asks.
+    fn identified(request: Outgoing, ask: &Ask<'_>) -> Outgoing {
+        let mut request = request.metadata();
         match ask.id {
             ManagedIdentityId::System => {}
             ManagedIdentityId::ClientId(id) => request.query("client_id", id.as_str()),
@@ -64,6 +78,18 @@ mod tests {
         check(ManagedIdentityId::client_id("6666").unwrap(), "&client_id=6666");
         check(ManagedIdentityId::object_id("o-1").unwrap(), "&object_id=o-1");
         check(ManagedIdentityId::resource_id("/s/a&b=c").unwrap(), "&msi_res_id=%2Fs%2Fa%26b%3Dc");
+    }
+
+    #[test]
+    fn certificates_are_asked_for_in_its_second_version() {
+        let scopes = Scopes::try_from("https://vault.azure.net/.default").unwrap();
+        let imds = Imds::from_environment(&Environment::empty()).unwrap();
+        let id = ManagedIdentityId::client_id("6666").unwrap();
+        let path = "/metadata/identity/getplatformmetadata";
+        let request = imds.credential_request(path, None, &ask(&id, &scopes));
+        let expected = format!("http://169.254.169.254{path}?cred-api-version=2.0&client_id=6666");
+        assert_eq!((request.url.as_str(), request.method), (&*expected, Method::GET));
+        assert_eq!(request.headers["metadata"], "true");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use entra_abstractions::{
@@ -15,8 +16,9 @@ use zeroize::Zeroizing;
 
 use super::{
     NAME, answer,
-    ask::{Ask, Outgoing},
-    retry::Failure,
+    ask::{Ask, Body, Outgoing},
+    bound::Certificates,
+    retry::{Failure, Patience},
     source::Source,
 };
 use crate::{
@@ -33,6 +35,7 @@ pub(crate) struct Platform {
     clock: Arc<dyn Clock>,
     delay: RetryDelay,
     arc_keys: Option<PathBuf>,
+    certificates: Arc<Certificates>,
     way: OnceLock<Way>,
 }
 
@@ -40,6 +43,13 @@ pub(crate) struct Platform {
 struct Way {
     source: Source,
     client: Client,
+}
+
+/// What a source answered, and meant as a success.
+pub(super) struct Answered<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+    pub(super) now: SystemTime,
 }
 
 /// A try that brought no token.
@@ -59,8 +69,18 @@ impl Platform {
         clock: Arc<dyn Clock>,
         delay: RetryDelay,
         arc_keys: Option<PathBuf>,
+        certificates: Arc<Certificates>,
     ) -> Self {
-        Self { environment, http, clock, delay, arc_keys, way: OnceLock::new() }
+        Self { environment, http, clock, delay, arc_keys, certificates, way: OnceLock::new() }
+    }
+
+    /// The certificates of the identities of this host.
+    pub(super) fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// Asks the source of this host for a token.
@@ -70,16 +90,58 @@ impl Platform {
     pub(crate) async fn token(&self, ask: &Ask<'_>) -> Result<Granted, TokenError> {
         let way = self.way()?;
         let request = way.source.request(ask)?;
+        let read = |answered: &Answered<'_>| answer::granted(answered.body, answered.now);
+        self.converse(way, &request, ask, way.source.patience(), read).await
+    }
+
+    /// Asks the service of this host that issues certificates, at this path.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub(super) async fn credential_service<T>(
+        &self,
+        path: &str,
+        body: Option<Body>,
+        ask: &Ask<'_>,
+        patience: Patience,
+        read: impl Fn(&Answered<'_>) -> Result<T, &'static str>,
+    ) -> Result<T, TokenError> {
+        let way = self.way()?;
+        let request = way.source.issuer()?.credential_request(path, body, ask);
+        self.converse(way, &request, ask, patience, read).await
+    }
+
+    /// Whether this host issues certificates to which tokens could be bound, as far as that is known
+    /// without asking.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] saying why it never could.
+    pub(super) fn check_bound(&self) -> Result<(), Misconfigured> {
+        match self.way.get() {
+            Some(way) => way.source.issuer().map(drop),
+            None => Source::of(&self.environment, self.arc_keys.as_deref())?.issuer().map(drop),
+        }?;
+        self.certificates.check_key()
+    }
+
+    /// Asks, and again where that may help.
+    async fn converse<T>(
+        &self,
+        way: &Way,
+        request: &Outgoing,
+        ask: &Ask<'_>,
+        patience: Patience,
+        read: impl Fn(&Answered<'_>) -> Result<T, &'static str>,
+    ) -> Result<T, TokenError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let Failed { error, failure } = match self.attempt(way, &request, ask).await {
+            let Failed { error, failure } = match self.attempt(way, request, ask, patience, &read).await {
                 Ok(granted) => return Ok(granted),
                 Err(failed) => failed,
             };
             let asked_to_wait = error.exchange().and_then(Exchange::retry_after);
-            let wait = failure
-                .and_then(|failure| way.source.patience().wait(tries, failure, asked_to_wait, self.delay.0));
+            let wait = failure.and_then(|failure| patience.wait(tries, failure, asked_to_wait, self.delay.0));
             let Some(wait) = wait else {
                 return Err(error.in_leg(format!("asking {} for {}", way.source.name(), ask.id)));
             };
@@ -116,7 +178,14 @@ impl Platform {
         Ok(self.way.get_or_init(|| Way { source, client }))
     }
 
-    async fn attempt(&self, way: &Way, request: &Outgoing, ask: &Ask<'_>) -> Result<Granted, Failed> {
+    async fn attempt<T>(
+        &self,
+        way: &Way,
+        request: &Outgoing,
+        ask: &Ask<'_>,
+        patience: Patience,
+        read: impl Fn(&Answered<'_>) -> Result<T, &'static str>,
+    ) -> Result<T, Failed> {
         let exchange = exchange(request, ask);
         let broken = |error| unreachable(exchange.clone(), error);
         let mut response = self.send(way, request, None).await.map_err(broken)?;
@@ -127,11 +196,9 @@ impl Platform {
             response = self.send(way, request, Some(answer)).await.map_err(broken)?;
         }
         let now = self.clock.now();
-        let status = response.status();
-        let exchange = exchange
-            .clone()
-            .with_status(status.as_u16())
-            .with_retry_after(retry_after(response.headers(), now));
+        let (status, headers) = (response.status(), response.headers().clone());
+        let exchange =
+            exchange.clone().with_status(status.as_u16()).with_retry_after(retry_after(&headers, now));
         let failed =
             |what: &str| Failed { error: Unavailable::new(exchange.clone(), what).into(), failure: None };
         let body = match read_capped(response, LARGEST_ANSWER).await {
@@ -140,10 +207,10 @@ impl Platform {
             Err(error) => return Err(unreachable(exchange.clone(), error)),
         };
         if status.is_success() {
-            return answer::granted(&body, now).map_err(failed);
+            return read(&Answered { headers: &headers, body: &body, now }).map_err(failed);
         }
         let failure = Failure::Status(status.as_u16());
-        let passes = way.source.patience().passes(failure) || status.is_server_error();
+        let passes = patience.passes(failure) || status.is_server_error();
         Err(Failed { error: answer::refused(&body, exchange.clone(), passes), failure: Some(failure) })
     }
 
@@ -159,15 +226,13 @@ impl Platform {
         let (url, host) = reached(&self.http, &request.url);
         headers.extend(host.map(|host| (header::HOST, host)));
         let mut sent = way.client.request(request.method.clone(), url);
-        if let Some(form) = &request.form {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
-            sent = sent.body(form.encode().expose().to_owned());
+        if let Some(Body { kind, text }) = &request.body {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            sent = sent.body(text.expose().to_owned());
         }
         sent.headers(headers).send().await
     }
 }
-
-const FORM: &str = "application/x-www-form-urlencoded";
 
 fn exchange(request: &Outgoing, ask: &Ask<'_>) -> Exchange {
     let exchange = Exchange::new(NAME, request.url.host_str().unwrap_or_default())

@@ -13,6 +13,8 @@ pub(super) struct Patience {
     while_gone: &'static [u32],
     /// Whether every status of 500 and above passes, or only the usual ones.
     all_server_errors: bool,
+    /// Whether what is not found may be there in a moment.
+    while_absent: bool,
 }
 
 /// Why a try failed, as far as it matters for the next one.
@@ -31,15 +33,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl Patience {
     pub(super) const METADATA_SERVICE: Self =
-        Self { delays: &[1, 2, 4], while_gone: &[10; 7], all_server_errors: true };
-    pub(super) const OTHERS: Self = Self { delays: &[1; 3], while_gone: &[], all_server_errors: false };
+        Self { delays: &[1, 2, 4], while_gone: &[10; 7], all_server_errors: true, while_absent: true };
+    /// Of what an older metadata service has not: there 404 is an answer.
+    pub(super) const SECOND_VERSION: Self = Self { while_absent: false, ..Self::METADATA_SERVICE };
+    pub(super) const OTHERS: Self =
+        Self { delays: &[1; 3], while_gone: &[], all_server_errors: false, while_absent: true };
 
     /// Whether it may well succeed in a moment.
     pub(super) fn passes(self, failure: Failure) -> bool {
         match failure {
-            Failure::Status(404 | 408 | 429 | 500 | 503 | 504) | Failure::TimedOut | Failure::Unconnected => {
-                true
-            }
+            Failure::Status(404) => self.while_absent,
+            Failure::Status(408 | 429 | 500 | 503 | 504) | Failure::TimedOut | Failure::Unconnected => true,
             Failure::Status(410) => !self.while_gone.is_empty(),
             Failure::Status(status) => self.all_server_errors && status >= 500,
         }
@@ -98,6 +102,9 @@ mod tests {
             assert!(waits(imds, Failure::Status(status), None).is_empty(), "{status}");
         }
         assert_eq!(waits(imds, Failure::Unconnected, None), [1]);
+        let second = Patience::SECOND_VERSION;
+        assert!(waits(second, Failure::Status(404), None).is_empty());
+        assert_eq!(waits(second, Failure::Status(503), None), [1, 2, 4]);
     }
 
     #[test]

@@ -80,6 +80,21 @@ impl Source {
         Ok(request)
     }
 
+    /// The one that issues certificates.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] where it is another.
+    pub(super) fn issuer(&self) -> Result<&Imds, Misconfigured> {
+        match self {
+            Self::Imds(source) => Ok(source),
+            other => Err(Misconfigured::new(format!(
+                "{} issues no certificates, so tokens of its identities cannot be bound",
+                other.name()
+            ))
+            .hint("run on a virtual machine whose metadata service does, or leave ProtocolScheme out")),
+        }
+    }
+
     /// How often it is asked again.
     pub(super) fn patience(&self) -> Patience {
         match self {

@@ -1,12 +1,15 @@
 //! Managed identities, against hosts of every kind.
 
 mod arc;
+mod attested;
+mod bound;
 mod hostile;
 mod requests;
 mod retries;
 mod service_fabric;
 mod sources;
 mod stability;
+mod vouching;
 
 use std::{sync::Arc, time::Duration};
 

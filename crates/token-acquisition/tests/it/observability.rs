@@ -8,8 +8,8 @@ use std::{
 };
 
 use entra_abstractions::{
-    AcquireToken, Claims, Clock, Environment, HttpSettings, ManagedIdentityId, OnBehalfOf, SessionKey,
-    StoreTokens, StoredEntry, Subject, TokenRequest, User,
+    AcquireToken, Claims, Clock, Environment, HttpSettings, ManagedIdentityId, OnBehalfOf, Scheme,
+    SessionKey, StoreTokens, StoredEntry, Subject, TokenRequest, User,
     testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, ManagedIdentityHost, ids};
@@ -109,6 +109,7 @@ async fn what_is_told_is_what_the_document_says() {
     sessions_and_agents().await;
     what_is_broken_and_goes_on().await;
     hosts_that_nobody_reaches().await;
+    a_certificate_that_cannot_be_renewed().await;
 
     let seen = told.names.lock().unwrap().clone();
     let mut documented = documented();
@@ -276,6 +277,21 @@ async fn what_is_broken_and_goes_on() {
 }
 
 /// A store that is shared: asked, leased from, spoilt, away, too full, and back.
+/// The last day of a certificate to which tokens of a managed identity are bound.
+async fn a_certificate_that_cannot_be_renewed() {
+    let kit = Kit::secured();
+    let host = kit.emulator.managed_identity_environment(ManagedIdentityHost::VirtualMachine);
+    let tokens = kit.builder(kit.client(ids::DAEMON).secret(ids::DAEMON_SECRET));
+    let tokens = tokens.environment(Environment::from_pairs(host)).http(kit.http(&[])).key_in_memory();
+    let tokens = tokens.build().unwrap();
+    let request = TokenRequest::as_managed_identity(scopes(ORDERS), ManagedIdentityId::System);
+    let request = request.scheme(Scheme::MtlsPop);
+    token(&tokens, &request).await;
+    kit.advance(7 * 86_400 - 3_600);
+    kit.emulator.faults().add(Fault::status(503).path("issuecredential").always());
+    token(&tokens, &request).await;
+}
+
 async fn a_store_that_comes_and_goes(kit: &Kit) {
     let store = kit.store();
     let shared = share(Arc::clone(&store) as Arc<_>).lease(Duration::from_secs(10));
