@@ -22,7 +22,7 @@ async fn open_orders(settings: &Settings, identity: ManagedIdentity) -> anyhow::
 
 #[cfg(test)]
 mod tests {
-    use entra_abstractions::Environment;
+    use entra_abstractions::{Environment, HttpSettings, Section};
     use entra_emulator::{Emulator, ManagedIdentityHost as Host, ids};
 
     use super::*;
@@ -41,6 +41,31 @@ mod tests {
             let answer = open_orders(&settings, identity).await?;
             assert!(answer.to_string().contains(ids::HOST), "{host:?}: {answer}");
         }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn its_tokens_can_be_bound_to_a_certificate_of_the_host() -> anyhow::Result<()> {
+        let emulator = Emulator::builder().https(true).start().await?;
+        let http = HttpSettings::default().trust_pem(emulator.ca_pem().context("no HTTPS")?);
+        let variables = emulator.managed_identity_environment(Host::VirtualMachine);
+        let identity = ManagedIdentity::system()
+            .environment(Environment::from_pairs(variables))
+            .http(http.clone())
+            .key_in_memory()
+            .build()?;
+        let section = serde_json::json!({
+            "BaseUrl": format!("{}/orders", emulator.base_url()), "Scopes": ["api://orders/.default"],
+            "RequestAppToken": true, "ProtocolScheme": "MTLS_POP",
+        });
+        let section = Section::new("Orders", section);
+        let orders = Api::builder("Orders").section(&section).http(http).build(identity)?;
+        let answer: Value = orders.as_app().get("open").json().await?;
+        assert!(answer.to_string().contains(ids::HOST), "{answer}");
+        let shown: Vec<_> =
+            emulator.log().entries().into_iter().filter_map(|entry| entry.client_certificate).collect();
+        // To Entra and to the API, the same.
+        assert!(shown.len() == 2 && shown[0] == shown[1], "{shown:?}");
         Ok(())
     }
 }
