@@ -112,7 +112,7 @@ impl Certificates {
         let slot = self.slot(id);
         let mut state = slot.state.lock().await;
         if state.kept.as_ref().is_some_and(|kept| kept.binding() == refused) {
-            state.kept = None;
+            (state.kept, state.failed) = (None, None);
         }
     }
 

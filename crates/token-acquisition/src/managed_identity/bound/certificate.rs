@@ -118,11 +118,52 @@ fn is_refused_in_handshake(error: &TokenError) -> bool {
     while let Some(error) = cause {
         // What an I/O error wraps is not its source.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let alert = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
+        let wrapped = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
+        let alert = wrapped.or_else(|| error.downcast_ref::<rustls::Error>());
         if matches!(alert, Some(rustls::Error::AlertReceived(_))) {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_abstractions::{Exchange, KeyForm, Rejected, TenantId, Unavailable};
+    use rustls::AlertDescription;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    #[test]
+    fn its_last_day_is_for_what_it_has_bound_already() {
+        let key = KeyForm::Pkcs8(Zeroizing::new(Vec::new()));
+        let issued = Issued {
+            client: ClientId::new("66666666-6666-4666-8666-666666666666").unwrap(),
+            tenant: TenantId::new("55555555-5555-4555-8555-555555555555").unwrap(),
+            certificate: Vec::new(),
+            token_endpoint: "https://mtlsauth.example".parse().unwrap(),
+        };
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let binding = Binding::new(vec![Vec::new()], &key).unwrap();
+        let certificate = Certificate::new(binding, issued, at(100_000));
+        let served = [13_599, 13_600, 99_999, 100_000].map(|now| certificate.serves(at(now)));
+        assert_eq!(served, [true, false, false, false]);
+        let valid = [13_600, 99_999, 100_000].map(|now| certificate.is_valid(at(now)));
+        assert_eq!(valid, [true, true, false]);
+    }
+
+    #[test]
+    fn entra_refuses_it_by_an_alert_or_as_a_client() {
+        let exchange = || Exchange::new("managed_identity", "mtlsauth.example");
+        let broken = |source: rustls::Error| {
+            let wrapped = io::Error::new(io::ErrorKind::InvalidData, source);
+            TokenError::from(Unavailable::new(exchange(), "the connection broke").with_source(wrapped))
+        };
+        assert!(is_refused(&broken(rustls::Error::AlertReceived(AlertDescription::CertificateRevoked))));
+        assert!(!is_refused(&broken(rustls::Error::HandshakeNotComplete)));
+        let rejected = |code| TokenError::from(Rejected::new(exchange().with_error(Some(code), None)));
+        assert!(is_refused(&rejected("invalid_client")) && !is_refused(&rejected("invalid_scope")));
+    }
 }
