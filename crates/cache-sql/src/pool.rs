@@ -80,7 +80,9 @@ const CONFLICTS: u32 = 4;
 
 impl<D: Dialect> Pool<D> {
     pub(crate) fn new(dialect: D, size: usize, patience: Duration, create_if_not_exists: bool) -> Arc<Self> {
-        let writers = if D::ONE_WRITER { 1 } else { size };
+        // Somebody waits for a read, and nobody for most of the writes, which come in crowds where
+        // they were refused for a while: half of the connections are left to reads.
+        let writers = if D::ONE_WRITER { 1 } else { (size / 2).max(1) };
         Arc::new(Self {
             dialect,
             create_if_not_exists,
@@ -114,11 +116,7 @@ impl<D: Dialect> Pool<D> {
     }
 
     async fn slots<Q: Question<D>>(&self) -> [Option<OwnedSemaphorePermit>; 2] {
-        let writer = if Q::WRITES && D::ONE_WRITER {
-            Arc::clone(&self.writers).acquire_owned().await.ok()
-        } else {
-            None
-        };
+        let writer = if Q::WRITES { Arc::clone(&self.writers).acquire_owned().await.ok() } else { None };
         [writer, Arc::clone(&self.slots).acquire_owned().await.ok()]
     }
 
