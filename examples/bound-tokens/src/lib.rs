@@ -2,11 +2,11 @@
 //! use it.
 
 use axum::{Json, Router, extract::State, routing::get};
-use entra_abstractions::{AgentId, Faults, HttpSettings, Misconfigured, Section};
+use entra_abstractions::{AgentId, Environment, Faults, HttpSettings, Misconfigured, Section};
 use entra_agent_identities::{AgentIdentities, WithAgentIdentity};
 use entra_downstream_api::Api;
 use entra_settings::Settings;
-use entra_token_acquisition::{Application, TokenAcquirer};
+use entra_token_acquisition::{Application, ManagedIdentity, TokenAcquirer};
 use entra_web_api::{Problem, TokenValidator};
 use serde_json::Value;
 
@@ -46,6 +46,24 @@ pub fn app(settings: &Settings, http: &HttpSettings) -> Result<Router, Misconfig
         .with_state(apis))
 }
 
+/// The same on a virtual machine of Azure, as the machine's own identity: its metadata service issues the
+/// certificate, for a key of this process.
+///
+/// # Errors
+/// [`Misconfigured`] as [`app`]; also where the host issues no certificates, as `environment` tells.
+pub fn on_a_machine(
+    settings: &Settings,
+    http: &HttpSettings,
+    environment: Environment,
+) -> Result<Router, Misconfigured> {
+    let identity =
+        ManagedIdentity::system().environment(environment).http(http.clone()).key_in_memory().build()?;
+    let orders = settings.section("DownstreamApis").section("Orders");
+    let orders = Api::builder("Orders").section(&orders).http(http.clone()).build(identity)?;
+    let validator = TokenValidator::builder(&settings.section("AzureAd")).http(http.clone()).build()?;
+    Ok(Router::new().route("/orders", get(machines_orders)).layer(validator.layer()).with_state(orders))
+}
+
 /// `MTLS_POP`: the token, and the connection with the same certificate.
 async fn orders(State(apis): State<Apis>) -> Result<Json<Value>, Problem> {
     Ok(Json(apis.orders.as_app().get("orders").json().await?))
@@ -55,6 +73,11 @@ async fn orders(State(apis): State<Apis>) -> Result<Json<Value>, Problem> {
 async fn agents_orders(State(apis): State<Apis>) -> Result<Json<Value>, Problem> {
     let agent = apis.orders.as_app().with_agent_identity(apis.agent);
     Ok(Json(agent.get("orders").json().await?))
+}
+
+/// As the machine: neither a secret nor a certificate was put there.
+async fn machines_orders(State(orders): State<Api>) -> Result<Json<Value>, Problem> {
+    Ok(Json(orders.as_app().get("orders").json().await?))
 }
 
 /// A plain token, for an API that takes no bound ones.

@@ -12,9 +12,12 @@ use anyhow::{Context, Result};
 use axum::Router;
 use azure_core::http::{ClientOptions, Transport};
 use azure_security_keyvault_keys::KeyClientOptions;
-use entra_abstractions::testing::{ManualClock, share};
+use entra_abstractions::{
+    Environment,
+    testing::{ManualClock, share},
+};
 use entra_cache_sql::SqlStore;
-use entra_emulator::Emulator;
+use entra_emulator::{Emulator, ManagedIdentityHost};
 use entra_settings::Settings;
 use entra_token_acquisition::TokenAcquirer;
 use example_long_running::{Queue, Worker};
@@ -41,13 +44,19 @@ pub(crate) enum Example {
     Bound,
     /// The same as an agent's blueprint.
     BoundAgent,
+    /// The same on a virtual machine, as its own identity.
+    BoundMachine,
     /// `examples/key-vault`: seed 001's Azure SDK.
     KeyVault,
 }
 
 impl Example {
     pub(crate) fn needs_tls(self) -> bool {
-        matches!(self, Self::Bound | Self::BoundAgent | Self::KeyVault)
+        self.is_bound() || self == Self::KeyVault
+    }
+
+    pub(crate) fn is_bound(self) -> bool {
+        matches!(self, Self::Bound | Self::BoundAgent | Self::BoundMachine)
     }
 
     pub(crate) fn is_of_an_agent(self) -> bool {
@@ -76,6 +85,10 @@ impl Host {
             Example::WebApi => example_on_behalf_of::app(&settings)?,
             Example::Graph => example_graph::app(&settings)?,
             Example::Bound | Example::BoundAgent => example_bound_tokens::app(&settings, &stage.http)?,
+            Example::BoundMachine => {
+                let machine = stage.secure.managed_identity_environment(ManagedIdentityHost::VirtualMachine);
+                example_bound_tokens::on_a_machine(&settings, &stage.http, Environment::from_pairs(machine))?
+            }
             Example::KeyVault => example_key_vault::app(&settings, &stage.http, vault(stage)?)?,
             Example::SharedCache => {
                 let (app, acquirer) = example_shared_cache::app(&settings)?;

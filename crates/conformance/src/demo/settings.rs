@@ -27,7 +27,7 @@ pub(crate) fn settings(example: Example, stage: &Stage, file: &Path) -> Result<S
         ("AzureAd__TenantId", String::from("contoso.example")),
         ("AzureAd__ClientId", id.to_owned()),
     ];
-    if !matches!(example, Example::Bound | Example::BoundAgent) {
+    if !example.is_bound() {
         variables.push(("AzureAd__ClientCredentials__0__ClientSecret", secret.to_owned()));
     }
     if example != Example::Agent {
@@ -49,7 +49,7 @@ pub(crate) fn settings(example: Example, stage: &Stage, file: &Path) -> Result<S
             shared.push(("TokenCache__EncryptionKeys__0", encryption_key()?));
             shared
         }
-        Example::Bound | Example::BoundAgent => bound(base, stage),
+        Example::Bound | Example::BoundAgent | Example::BoundMachine => bound(base, stage),
         Example::KeyVault => {
             let version = stage.key_version.clone();
             vec![("KeyVault__Url", base.to_owned()), ("KeyVault__KeyVersion", version)]
@@ -73,7 +73,7 @@ fn json(example: Example) -> &'static str {
         Example::Graph => include_str!("../../../../examples/graph/appsettings.json"),
         Example::LongRunning => include_str!("../../../../examples/long-running/appsettings.json"),
         Example::SharedCache => include_str!("../../../../examples/shared-cache/appsettings.json"),
-        Example::Bound | Example::BoundAgent => {
+        Example::Bound | Example::BoundAgent | Example::BoundMachine => {
             include_str!("../../../../examples/bound-tokens/appsettings.json")
         }
         Example::KeyVault => include_str!("../../../../examples/key-vault/appsettings.json"),

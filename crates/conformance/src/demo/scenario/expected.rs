@@ -27,6 +27,8 @@ pub(super) enum Expected {
     Status(u16, &'static str),
     /// The API saw this kind of caller, and the certificate to which each token was bound.
     Bound(&'static str),
+    /// The API saw the machine's identity, and a certificate that was issued for it alone.
+    BoundToMachine,
     /// The API saw this kind with a plain token, that was got over a connection with the certificate.
     BoundCredential(&'static str),
     /// The API saw the certificate, and no token was asked for.
@@ -80,6 +82,15 @@ impl Expected {
                     && both(played, "/certificate", &own()?)
                     && each_token_request_showed(played, &own()?);
                 (format!("{}, and its certificate", saw(first, "/kind")), is_bound)
+            }
+            Self::BoundToMachine => {
+                let issued = text(&first.body, "/certificate");
+                let is_bound = !issued.is_empty()
+                    && issued != own()?
+                    && both(played, "/client", ids::HOST)
+                    && both(played, "/certificate", &issued)
+                    && each_token_request_showed(played, &issued);
+                (format!("{}, and the machine's certificate", saw(first, "/kind")), is_bound)
             }
             Self::BoundCredential(kind) => {
                 let is_plain = played.requests.iter().all(|request| request.field("token_type").is_none());

@@ -206,6 +206,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        api: Example::BoundMachine,
+        ..bound(
+            "bound: Api, as a managed identity",
+            "A virtual machine: its metadata service issues the certificate.",
+            "/orders",
+            3,
+            Expected::BoundToMachine,
+        )
+    },
+    Scenario {
         then: Then::Thief,
         ..bound(
             "bound: a stolen token",

@@ -39,7 +39,7 @@ pub(super) fn told(then: &Then, played: &Played, warm: usize) -> Vec<String> {
     lines
 }
 
-/// `token  blueprint for agent-one      assistant-blueprint   api://AzureADTokenExchange/.default -> 200`
+/// `token    blueprint for agent-one      assistant-blueprint   api://AzureADTokenExchange/.default -> 200`
 fn line(entry: &Entry) -> String {
     let what = match &entry.leg {
         Some(leg) => format!(
@@ -57,5 +57,5 @@ fn line(entry: &Entry) -> String {
         entry.fault.map(|fault| format!(" (scripted: {fault})")),
     ];
     let notes: String = notes.into_iter().flatten().collect();
-    format!("{:<6} {what} -> {status}{notes}", entry.endpoint.to_string())
+    format!("{:<8} {what} -> {status}{notes}", entry.endpoint.to_string())
 }
