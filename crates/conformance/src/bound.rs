@@ -5,6 +5,8 @@ mod application;
 #[cfg(test)]
 mod challenged;
 #[cfg(test)]
+mod configured;
+#[cfg(test)]
 mod refusals;
 mod rotation;
 mod secured;
