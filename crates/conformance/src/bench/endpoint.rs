@@ -2,7 +2,7 @@
 //! what is measured beside them, or fetched a million times.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Barrier, task::JoinHandle};
 
 const ORDERS_SCOPE: &str = "api://orders/.default";
 
@@ -25,6 +25,7 @@ pub(super) const ORDERS: usize = 25;
 pub(crate) struct Endpoint {
     pub(crate) url: String,
     asked: Arc<AtomicUsize>,
+    together: Arc<RwLock<Arc<Barrier>>>,
     serving: JoinHandle<()>,
 }
 
@@ -52,9 +53,12 @@ impl Endpoint {
 
     async fn answering(token: Bytes) -> Result<Self> {
         let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+        let together = Arc::new(RwLock::new(Arc::new(Barrier::new(1))));
+        let (count, meet) = (Arc::clone(&asked), Arc::clone(&together));
         let answer = async move || {
             count.fetch_add(1, Ordering::Relaxed);
+            let others = Arc::clone(&meet.read().unwrap_or_else(PoisonError::into_inner));
+            others.wait().await;
             json(token.clone())
         };
         let router = api().route("/{tenant}/oauth2/v2.0/token", post(answer));
@@ -65,7 +69,12 @@ impl Endpoint {
                 tracing::error!(%error, "the endpoint stopped");
             }
         });
-        Ok(Self { url, asked, serving })
+        Ok(Self { url, asked, together, serving })
+    }
+
+    /// From now on it answers when so many ask at the same time.
+    pub(crate) fn together(&self, many: usize) {
+        *self.together.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Barrier::new(many));
     }
 
     /// How many tokens it was asked for.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use entra_abstractions::testing::ManualClock;
 
-use super::{AT_ONCE, HOURS, LIVES, Open, Reading, Size, TOKEN, builder, call, early_and_late, mib};
+use super::{AT_ONCE, HOURS, LIVES, Open, Reading, Size, TOKEN, builder, call, connect, early_and_late, mib};
 use crate::{bench::endpoint::Endpoint, process::resident};
 
 /// Users who come before the day begins.
@@ -17,7 +17,7 @@ pub(super) async fn soak(size: Size) -> Result<Vec<Reading>> {
     let endpoint = Endpoint::of_users(TOKEN, LIVES).await?;
     let tokens = builder(&endpoint)?.clock(Arc::clone(&clock) as _).cache_budget(size.budget).build()?;
     // What the first requests set up, connections among it, is not the day's.
-    call(&tokens, 0..EARLY).await?;
+    connect(&tokens, &endpoint, 0..EARLY).await?;
     tokens.settled().await;
     let (empty, before) = (resident(), Open::now());
     let minutes = HOURS * 60;

@@ -10,7 +10,7 @@ use entra_token_acquisition::TokenAcquirer;
 use redis::{Client, aio::MultiplexedConnection, cmd};
 use tokio::time::{Instant, sleep_until};
 
-use super::{AT_ONCE, Open, Reading, Size, TOKEN, builder, call, keys};
+use super::{AT_ONCE, Open, Reading, Size, TOKEN, builder, call, connect, keys};
 use crate::bench::endpoint::Endpoint;
 
 /// Seconds for which tokens live. They are let go five before, and redis keeps them to the end.
@@ -26,7 +26,7 @@ pub(super) async fn soak(size: Size) -> Result<Vec<Reading>> {
     let (one, other) = (instance(&endpoint, &url)?, instance(&endpoint, &url)?);
     let mut client = Client::open(url)?.get_multiplexed_async_connection().await?;
     // What the first requests set up, connections among it, is not the while's.
-    call(&one, 0..2 * AT_ONCE).await?;
+    connect(&one, &endpoint, 0..2 * AT_ONCE).await?;
     one.settled().await;
     call(&other, 0..2 * AT_ONCE).await?;
     let (before, asked, clients) = (Open::now(), endpoint.asked(), clients(&mut client).await?);

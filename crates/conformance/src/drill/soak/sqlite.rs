@@ -9,7 +9,9 @@ use entra_cache_sql::SqlStore;
 use entra_token_acquisition::TokenAcquirer;
 use sqlx::{Connection, SqliteConnection, query_scalar, sqlite::SqliteConnectOptions};
 
-use super::{AT_ONCE, HOURS, LIVES, Open, Reading, Size, TOKEN, builder, call, early_and_late, keys};
+use super::{
+    AT_ONCE, HOURS, LIVES, Open, Reading, Size, TOKEN, builder, call, connect, early_and_late, keys,
+};
 use crate::bench::endpoint::Endpoint;
 
 /// Of ten minutes each.
@@ -32,7 +34,7 @@ pub(super) async fn soak(size: Size) -> Result<Vec<Reading>> {
     let users = size.rows;
     // What the first requests set up, connections among it, is not the day's.
     let early = users..users + 2 * AT_ONCE;
-    call(&one, early.clone()).await?;
+    connect(&one, &endpoint, early.clone()).await?;
     one.settled().await;
     call(&other, early.clone()).await?;
     let (before, asked) = (Open::now(), endpoint.asked());
