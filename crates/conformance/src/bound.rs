@@ -7,6 +7,8 @@ mod challenged;
 #[cfg(test)]
 mod configured;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod refusals;
 mod rotation;
 mod secured;
