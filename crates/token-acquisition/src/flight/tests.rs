@@ -1,6 +1,6 @@
 //! Who moves a flight, and what becomes of it when they go away.
 
-use std::time::SystemTime;
+use std::{task::Waker, time::SystemTime};
 
 use entra_abstractions::{ClientId, Scheme, Scopes, Secret, TenantId, TokenRequest};
 use tokio::{sync::oneshot, task::yield_now};
