@@ -109,7 +109,7 @@ fn stores_and_hosts_prove_the_application() {
     let scopes = [IDS[0], IDS[1], ("SecureApi__Scopes", "api://secure/.default")];
     let settings = load(documented!("bound-token"), &scopes);
     // Who has no certificate binds nothing, and is told so when the API is made.
-    let told = ["SecureApi.ProtocolScheme", "makes no bound tokens"];
+    let told = ["SecureApi.ProtocolScheme", "has no certificate to show"];
     refused(Api::from_section(&settings.section("SecureApi"), nobody()), &told);
     let tokens = TokenAcquirer::builder(application(&settings).unwrap()).build().unwrap();
     assert!(Api::from_section(&settings.section("SecureApi"), tokens).is_ok());

@@ -29,7 +29,7 @@ impl Pki {
     }
 
     /// A client's certificate for this name, below the authority, and its key: PEM. The key is the one of
-    /// the emulator's application, so that the certificates of this function and [`SELF_SIGNED`] differ in
+    /// the emulator's application, so that the certificates of this function and [`self_signed`] differ in
     /// nothing that a comparison of keys would see.
     pub(crate) fn client(&self, name: &str) -> Result<String> {
         let key = KeyPair::from_pem(ids::APP_KEY)?;
