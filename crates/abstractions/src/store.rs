@@ -1,10 +1,12 @@
 //! The store that instances share: opaque bytes under a digest, until a time. What is in them, and
 //! whether they are encrypted, it never knows.
 
+mod digest;
 mod encryption;
 mod memory_limit;
 mod settings;
 mod shared;
+mod wiped;
 
 use std::{
     error::Error,
@@ -14,14 +16,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use zeroize::Zeroizing;
 
 pub use encryption::EncryptionKeys;
 pub use memory_limit::MemoryLimit;
 pub use settings::StoreSettings;
 pub use shared::{Kept, SharedStore, Unreadable};
+use wiped::Wiped;
 
 /// Keeps entries by key until their time has passed: Redis, a database, a file.
 ///
@@ -81,16 +82,7 @@ impl StoreKey {
     /// assert_eq!(key.to_text().len(), 43);
     /// ```
     pub fn digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
-        let mut context = Context::new(&SHA256);
-        for part in parts {
-            let part = part.as_ref();
-            // Each with its length before it, so that no two lists of parts read the same.
-            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            context.update(part);
-        }
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(context.finish().as_ref());
-        Self(bytes)
+        Self(digest::of(parts))
     }
 
     /// A key that was read back from a store.
@@ -118,14 +110,14 @@ impl Debug for StoreKey {
 /// What is kept: bytes, which do not print and are wiped when dropped, and until when.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredEntry {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     expires_at: SystemTime,
 }
 
 impl StoredEntry {
     /// An entry that is of no use from this time on.
     pub fn new(bytes: impl Into<Vec<u8>>, expires_at: SystemTime) -> Self {
-        Self { bytes: Zeroizing::new(bytes.into()), expires_at }
+        Self { bytes: bytes.into().into(), expires_at }
     }
 
     /// The bytes.

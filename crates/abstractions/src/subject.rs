@@ -169,9 +169,9 @@ impl AccountId {
     /// # Errors
     /// [`Misconfigured`] when the text is not of that form.
     pub fn parse(text: &str) -> Result<Self, Misconfigured> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         match text.rsplit_once('.') {
-            Some((uid, utid)) if !uid.is_empty() && !utid.is_empty() && text.chars().all(plain) => {
+            Some((uid, utid)) if !uid.is_empty() && !utid.is_empty() && text.bytes().all(plain) => {
                 Ok(Self(text.into()))
             }
             _ => Err(Misconfigured::new("an account id is not of the form uid.utid")

@@ -132,10 +132,13 @@ impl AccessToken {
         let expires_at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         let terms = TokenTerms::new(Terms { scheme, tenant, scopes: scopes.into(), binding });
         let token = Token { text, expires_at, terms }.plain();
-        // Entra's tokens are ASCII; the header type refuses what could break out of the line.
-        Line(token.clone())
-            .into_header()
-            .map_err(|error| Misconfigured::new("the access token cannot be a header").with_source(error))?;
+        // Entra's tokens are ASCII, and so a header by itself; of all else the header type refuses
+        // what could break out of the line.
+        if !is_printable(token.token().text.line_bytes()) {
+            Line(token.clone()).into_header().map_err(|error| {
+                Misconfigured::new("the access token cannot be a header").with_source(error)
+            })?;
+        }
         Ok(token)
     }
 
@@ -339,8 +342,13 @@ impl Line {
 
 impl AsRef<[u8]> for Line {
     fn as_ref(&self) -> &[u8] {
-        self.0.token().text.line().as_bytes()
+        self.0.token().text.line_bytes()
     }
+}
+
+/// Whether it is printable ASCII. It does not stop where it is not, so many bytes are looked at at once.
+fn is_printable(line: &[u8]) -> bool {
+    line.iter().fold(true, |is_so_far, byte| is_so_far & matches!(byte, b' '..=b'~'))
 }
 
 /// What stands in the place of a header that was made once before, when the token was.

@@ -18,7 +18,10 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Faults, Misconfigured, Secret, Section, StoreError, StoreKey, store::Unreadable};
+use crate::{
+    Faults, Misconfigured, Secret, Section, StoreError, StoreKey,
+    store::{Unreadable, wiped::Wiped},
+};
 
 /// The keys that open what a shared store keeps: one that seals, and those before it, by which what
 /// was sealed earlier can still be read.
@@ -131,7 +134,7 @@ impl EncryptionKeys {
     }
 
     /// What was sealed under a key, in the room in which it came.
-    pub(crate) fn open(&self, at: &StoreKey, sealed: &mut Zeroizing<Vec<u8>>) -> Result<(), Unreadable> {
+    pub(crate) fn open(&self, at: &StoreKey, sealed: &mut Wiped) -> Result<(), Unreadable> {
         let version = *sealed.first().ok_or(Unreadable::Altered)?;
         match version {
             SEALED => {}

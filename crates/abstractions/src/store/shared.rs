@@ -9,7 +9,10 @@ use std::{
 
 use crate::{
     EncryptionKeys, MemoryLimit, StoreError, StoreKey, StoreTokens, StoredEntry,
-    store::encryption::{PLAIN, SEALED},
+    store::{
+        encryption::{PLAIN, SEALED},
+        wiped::Wiped,
+    },
 };
 
 /// A store that instances share. What goes there is encrypted, unless the application says in so
@@ -233,10 +236,10 @@ impl SharedStore {
     }
 }
 
-fn open_plain(bytes: &mut Vec<u8>) -> Result<(), Unreadable> {
+fn open_plain(bytes: &mut Wiped) -> Result<(), Unreadable> {
     match bytes.first() {
         Some(&PLAIN) => {
-            bytes.remove(0);
+            bytes.behind_first();
             Ok(())
         }
         Some(&SEALED) => Err(Unreadable::Encrypted),

@@ -87,7 +87,12 @@ impl Text {
 
     /// The value of the header.
     pub(super) fn line(&self) -> &str {
-        text(self.bytes.get(..self.line as usize).unwrap_or_default())
+        text(self.line_bytes())
+    }
+
+    /// The same, for whoever does not ask for text.
+    pub(super) fn line_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.line as usize).unwrap_or_default()
     }
 
     pub(super) fn id_token(&self) -> &str {
@@ -135,10 +140,11 @@ enum Account<'a> {
 
 impl<'a> Account<'a> {
     fn of(account: &'a AccountId, tenant: Option<&TenantId>) -> Self {
-        let (Some(user), Some(home)) = (guid(account.uid()), guid(account.utid())) else {
+        let utid = account.utid();
+        let (Some(user), Some(home)) = (guid(account.uid()), guid(utid)) else {
             return Self::Text(account.as_str());
         };
-        if tenant.is_some_and(|tenant| tenant.as_str() == account.utid()) {
+        if tenant.is_some_and(|tenant| tenant.as_str() == utid) {
             Self::User(user)
         } else {
             Self::UserAndTenant(user, home)

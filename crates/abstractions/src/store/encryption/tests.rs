@@ -20,7 +20,7 @@ fn at(of: u8) -> StoreKey {
 }
 
 fn open(keys: &EncryptionKeys, at: &StoreKey, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
-    let mut bytes = Zeroizing::new(sealed.to_vec());
+    let mut bytes = Wiped::from(sealed.to_vec());
     keys.open(at, &mut bytes).map(|()| bytes.to_vec())
 }
 
