@@ -75,20 +75,21 @@ impl RedisStore {
 
 impl Inner {
     async fn send(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
+        // What is rare is boxed, else every request would make room for it.
         if let Some(cluster) = self.cluster.get() {
-            return cluster.ask(key, command).await;
+            return Box::pin(cluster.ask(key, command)).await;
         }
         let connection = self.link.connection().await?;
         match connection.ask(command).await {
             // Now it is known to be a cluster. What a server says of itself is not enough: one that
             // stands before a cluster and hides it may repeat what is behind it.
             Err(failure) if failure.redirection(connection.endpoint()).is_some() => {
-                self.cluster().ask(key, command).await
+                Box::pin(self.cluster().ask(key, command)).await
             }
             // It became a replica while the connection was open. Nothing was done, so it is done
             // now where the writes are taken.
-            Err(failure) if failure.is("READONLY") => match self.link.past(&connection).await {
-                Some(other) => other?.ask(command).await,
+            Err(failure) if failure.is("READONLY") => match Box::pin(self.link.past(&connection)).await {
+                Some(other) => Box::pin(other?.ask(command)).await,
                 None => Err(failure),
             },
             answered => answered,
@@ -105,10 +106,11 @@ impl StoreTokens for RedisStore {
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
         let key = self.key(key);
         // What GET does, but never more than can be one of ours; nothing reads as an empty value.
-        let command = cmd("GETRANGE").arg(&key).arg(0).arg(MAX_VALUE).take();
+        let mut command = Cmd::with_capacity(4, key.len() + 16);
+        command.arg("GETRANGE").arg(&key).arg(0).arg(MAX_VALUE);
         match self.ask(&key, &command).await? {
             Value::BulkString(value) if value.is_empty() => Ok(None),
-            Value::BulkString(value) => entry::decode(&value).map(Some).map_err(|failure| self.told(failure)),
+            Value::BulkString(value) => entry::decode(value).map(Some).map_err(|failure| self.told(failure)),
             _ => Err(self.told(Failure::Gibberish)),
         }
     }
