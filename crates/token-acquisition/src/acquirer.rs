@@ -289,7 +289,7 @@ impl TokenAcquirer {
             Ok(plan) => plan,
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
-        let engine = self.clone();
+        let (engine, plan) = (self.clone(), Arc::new(plan));
         Acquiring::fetching(async move { engine.board(plan, Purpose::Fetch).await })
     }
 
@@ -321,12 +321,14 @@ impl TokenAcquirer {
     fn flight(&self, request: &TokenRequest) -> Option<Boarded> {
         let plan = self.plan(request).ok()?;
         let flight = self.0.shared.flights.join(&destination(&plan))?;
-        Asked::new(self.cache(), &plan).tell(self.metrics(), AnsweredBy::Flight);
+        if let Some(asked) = Asked::new(self.metrics(), self.cache(), &plan) {
+            asked.tell(self.metrics(), AnsweredBy::Flight);
+        }
         Some(flight)
     }
 
-    fn board(&self, plan: Plan, purpose: Purpose) -> Boarded {
-        let mut asked = Some(Asked::new(self.cache(), &plan));
+    fn board(&self, plan: Arc<Plan>, purpose: Purpose) -> Boarded {
+        let mut asked = Asked::new(self.metrics(), self.cache(), &plan);
         let flight = self.0.shared.flights.board(destination(&plan), || {
             let mut asked = asked.take();
             // Where a store may answer, only the flight knows who does.
@@ -346,17 +348,17 @@ impl TokenAcquirer {
     /// One flight, told as one span.
     fn flown(
         self,
-        plan: Plan,
+        plan: Arc<Plan>,
         purpose: Purpose,
         asked: Option<Asked>,
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let is_behind = purpose == Purpose::Refresh;
-        let key = plan.key.clone();
-        let span = telemetry::acquiring(&key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
+        let span =
+            telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
         let flight = async move {
             let shared = Arc::clone(&self.0.shared);
-            let result = fetch(self, plan, purpose, asked).await;
-            telemetry::landed(&shared.metrics, &key.as_ref(), is_behind, result.as_ref().err());
+            let result = fetch(self, Arc::clone(&plan), purpose, asked).await;
+            telemetry::landed(&shared.metrics, &plan.key.as_ref(), is_behind, result.as_ref().err());
             result
         };
         flight.instrument(span)
@@ -366,7 +368,7 @@ impl TokenAcquirer {
     /// the token at hand is good, so nothing is lost.
     fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
         let _runtime = Handle::try_current().ok()?;
-        Some(self.board(self.plan(request).ok()?, Purpose::Refresh))
+        Some(self.board(Arc::new(self.plan(request).ok()?), Purpose::Refresh))
     }
 }
 

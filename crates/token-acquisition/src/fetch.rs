@@ -2,13 +2,19 @@
 
 mod keep;
 
-use std::hash::{DefaultHasher, Hasher};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
 
 use entra_abstractions::{
     AccessToken, AccountId, AgentUser, AssertionContext, AuthorityKind, Claims, Exchange, Place, Scheme,
     Scopes, Secret, TokenError, TokenRequest, Unavailable, UserAssertion,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use tracing::Instrument;
 
 use crate::{
@@ -47,7 +53,7 @@ pub const TOKEN_EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
 /// Entra takes longer, so that is a task of its own.
 pub(crate) async fn fetch(
     engine: TokenAcquirer,
-    plan: Plan,
+    plan: Arc<Plan>,
     purpose: Purpose,
     asked: Option<Asked>,
 ) -> Result<AccessToken, TokenError> {
@@ -67,8 +73,19 @@ pub(crate) async fn fetch(
         return Ok(token);
     }
     tell(AnsweredBy::Entra);
+    ask_apart(engine, plan, until, found).await.unwrap_or_else(|_stopped| Err(flight::lost()))
+}
+
+/// Begins to ask, in a function of its own: what is found in the store needs no room for it.
+#[cold]
+fn ask_apart(
+    engine: TokenAcquirer,
+    plan: Arc<Plan>,
+    until: Instant,
+    found: Findings,
+) -> JoinHandle<Result<AccessToken, TokenError>> {
     let asking = async move { ask_in_time(&engine, &plan, until, found).await };
-    tokio::spawn(asking.in_current_span()).await.unwrap_or_else(|_stopped| Err(flight::lost()))
+    tokio::spawn(asking.in_current_span())
 }
 
 /// Asks, and lets the others know what came of it. Whatever hangs in it, a user's own provider

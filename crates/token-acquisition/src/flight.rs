@@ -58,12 +58,12 @@ impl Flights {
         let fetch = AssertUnwindSafe(fetch()).catch_unwind();
         let has_task = Arc::<AtomicBool>::default();
         let landing = Landing { flights: Arc::clone(self), to: to.clone(), has_task: Arc::clone(&has_task) };
-        let fetch = async move {
-            let outcome = fetch.await.unwrap_or_else(|_panic| Err(lost()));
+        // No `async` block: one that is given a future and waits for it makes room for it twice.
+        let fetch = fetch.map(move |outcome| {
             // Off the board first: whoever asks from now on finds the token in the cache.
             drop(landing);
-            outcome
-        };
+            outcome.unwrap_or_else(|_panic| Err(lost()))
+        });
         let fetch = fetch.boxed().shared();
         if let Some(weak) = fetch.downgrade() {
             active.insert(to, Flight { fetch: weak, has_task: Arc::clone(&has_task) });

@@ -28,7 +28,7 @@ use std::{
 use entra_abstractions::{Clock, Kept, Scheme, SharedStore, StoreError, StoreKey, StoredEntry};
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -109,15 +109,17 @@ impl SecondLevel {
     }
 
     /// Looks where Entra can answer as well: for a moment only, and not while the store is away.
-    pub(crate) async fn look(self: &Arc<Self>, at: &StoreKey) -> Result<Kept, Looked> {
-        if let Passage::Shut { look_for_it } = self.breaker.passage(Instant::now()) {
+    /// That moment is never longer than what is left to the caller.
+    pub(crate) async fn look(self: &Arc<Self>, at: &StoreKey, left: Duration) -> Result<Kept, Looked> {
+        let began = Instant::now();
+        if let Passage::Shut { look_for_it } = self.breaker.passage(began) {
             if look_for_it {
                 self.look_for_it();
             }
             return Err(Looked::Away);
         }
-        let patience = self.patience();
-        match timeout(patience, self.store.get(at)).await {
+        let patience = self.patience().min(left);
+        match timeout_at(began + patience, self.store.get(at)).await {
             Ok(Ok(kept)) => {
                 self.has_answered();
                 Ok(kept)

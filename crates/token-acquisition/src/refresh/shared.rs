@@ -49,7 +49,7 @@ pub(crate) async fn of_agent_user(engine: &TokenAcquirer, plan: &Plan) -> Option
         return Some(record);
     }
     let (level, at) = place(engine, &plan.key)?;
-    let kept: Result<Kept, Looked> = level.look(&at).await;
+    let kept: Result<Kept, Looked> = level.look(&at, engine.deadline()).await;
     match open(level, &at, kept.ok()?)? {
         Ok(record) => Some(engine.refresh_tokens().put(&plan.key, record)),
         Err(_told) => None,

@@ -46,7 +46,7 @@ pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose, 
     if plan.force_refresh || (plan.claims.is_some() && plan.replaces.is_none()) {
         return findings;
     }
-    let look = Look { engine, plan, level, at };
+    let look = Look { engine, plan, level, at, until };
     match look.once().await {
         Sight::Token(token) => findings.token = Some(token),
         Sight::Last(token) => findings.last = Some(token),
@@ -100,6 +100,8 @@ pub(super) struct Look<'a> {
     plan: &'a Plan,
     pub(super) level: &'a Arc<SecondLevel>,
     pub(super) at: StoreKey,
+    /// When the flight's time is over.
+    until: Instant,
 }
 
 /// What is to be seen of a token.
@@ -130,7 +132,7 @@ impl Look<'_> {
     /// Asks the store once. What serves is in memory afterwards.
     pub(super) async fn once(&self) -> Sight {
         let began = Instant::now();
-        let kept = self.level.look(&self.at).await;
+        let kept = self.level.look(&self.at, self.until.saturating_duration_since(began)).await;
         let (looked, sight) = match kept {
             Ok(Kept::Nothing) => (Looked::Miss, Sight::Nothing),
             Ok(Kept::Unreadable(why)) => {
@@ -147,7 +149,7 @@ impl Look<'_> {
             Err(looked) => (looked, Sight::Unknown),
         };
         self.level.counts.looks.count(looked);
-        telemetry::store_was_asked(&self.key(), looked, began.elapsed());
+        telemetry::store_was_asked(&self.key(), looked, began);
         sight
     }
 
@@ -208,7 +210,7 @@ pub(crate) async fn look_once(
     let key = plan.key.as_ref();
     let level = engine.second_level(&key)?;
     let at = place(&key);
-    let kept = match level.look(&at).await {
+    let kept = match level.look(&at, engine.deadline()).await {
         Ok(kept) => kept,
         Err(looked) => return Some(Err(looked)),
     };

@@ -28,7 +28,7 @@ fn bench() -> Bench {
 impl Bench {
     async fn look(&self) -> (Result<Kept, Looked>, Duration) {
         let began = Instant::now();
-        let looked = self.level.look(&key(1)).await;
+        let looked = self.level.look(&key(1), Duration::from_secs(30)).await;
         (looked, began.elapsed())
     }
 
@@ -93,6 +93,17 @@ async fn with_a_lease_a_busy_store_is_waited_for() {
     bench.store.hang();
     let (looked, took) = bench.look().await;
     assert!(matches!(looked, Err(Looked::Late)) && took.as_secs() == 1, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_waited_for_no_longer_than_the_caller_has() {
+    let Bench { store, clock, .. } = bench();
+    let shared = share(Arc::clone(&store) as Arc<_>).timeout(Duration::from_secs(3_600));
+    let level = SecondLevel::new(shared, Arc::clone(&clock) as Arc<_>);
+    let bench = Bench { level, store, clock };
+    bench.store.hang();
+    let (looked, took) = bench.look().await;
+    assert!(matches!(looked, Err(Looked::Late)) && took.as_secs() == 30, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

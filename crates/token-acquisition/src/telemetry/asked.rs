@@ -26,14 +26,18 @@ struct Told {
 }
 
 impl Asked {
-    pub(crate) fn new(cache: &Cache, plan: &Plan) -> Self {
+    /// Nothing where nobody counts and nobody listens: then nobody need look for the reason.
+    pub(crate) fn new(metrics: &Metrics, cache: &Cache, plan: &Plan) -> Option<Self> {
+        if !metrics.are_on() && !is_detailed() {
+            return None;
+        }
         let reason = reason(cache, plan);
         let told = is_detailed().then(|| Told {
             differs_in: differs_in(cache, plan, reason),
             key: plan.key.clone(),
             id: plan.correlation_id,
         });
-        Self { reason, told }
+        Some(Self { reason, told })
     }
 
     pub(crate) fn tell(&self, metrics: &Metrics, from: AnsweredBy) {

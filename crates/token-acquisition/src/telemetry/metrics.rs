@@ -88,6 +88,11 @@ impl Metrics {
         }))
     }
 
+    /// Whether anything is counted.
+    pub(crate) fn are_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A fresh token is served.
     #[inline]
     pub(crate) fn fresh(&self) {
@@ -135,7 +140,7 @@ impl Metrics {
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Metrics({})", if self.0.is_some() { "on" } else { "off" })
+        write!(f, "Metrics({})", if self.are_on() { "on" } else { "off" })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use entra_abstractions::{StoreError, StoreKey};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::TARGET;
@@ -12,13 +13,13 @@ use crate::{
 };
 
 /// The store was asked for a token, or would have been.
-pub(crate) fn store_was_asked(key: &KeyRef<'_>, looked: Looked, took: Duration) {
+pub(crate) fn store_was_asked(key: &KeyRef<'_>, looked: Looked, began: Instant) {
     debug!(
         name: "store.asked",
         target: TARGET,
         key = %key.digest(),
         found = looked.as_str(),
-        took_ms = millis(took),
+        took_ms = millis(began.elapsed()),
         "the shared store was asked for a token"
     );
 }
