@@ -9,7 +9,7 @@ use entra_cache_redis::RedisStore;
 use entra_services::Redis;
 use entra_token_acquisition::{Application, TokenAcquirer};
 use futures_util::future::try_join_all;
-use redis::{Client, aio::MultiplexedConnection, cmd};
+use redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection, cmd};
 use tokio::{runtime::Builder, task::spawn_blocking};
 
 use super::{
@@ -61,7 +61,11 @@ async fn take_turns(redis: &str, calls: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     // Now nobody can answer but the store.
     drop(endpoint);
     let tokens = acquirer(&instance, redis)?;
-    let mut client = Client::open(redis)?.get_multiplexed_async_connection().await?;
+    // It gives up when we do: a timer that ends before those of others wakes the runtime, so with
+    // another time one of both would pay for taking turns.
+    let patience = SharedStore::unencrypted(Arc::new(RedisStore::builder(redis).build()?)).given_up_after();
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
+    let mut client = Client::open(redis)?.get_multiplexed_async_connection_with_config(&config).await?;
     let keys: Vec<Vec<u8>> = cmd("KEYS").arg("*").query_async(&mut client).await?;
     ensure!(keys.len() == requests.len(), "the store has {} tokens", keys.len());
     let (mut requests, mut keys) = (requests.iter(), keys.iter());
