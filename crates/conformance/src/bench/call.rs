@@ -62,7 +62,10 @@ pub(super) async fn measure_bound(calls: usize, speaks: Speaks) -> Result<Row> {
         .http(secured.http())
         .build(night.tokens.clone())?;
     let url = format!("{}/orders", secured.url);
-    let clients = BoundClients::new(&secured.http(), |builder| builder);
+    // With the name that ours gives itself, or the two would not send the same.
+    let clients = BoundClients::new(&secured.http(), |builder| {
+        builder.user_agent(concat!("entra-rs/", env!("CARGO_PKG_VERSION")))
+    });
     let client = clients.of(token.binding().context("not a bound token")?, &url.parse()?)?.client().clone();
     let bare = Bare { client, url, header: token.authorization_header() };
     let name = match speaks {
