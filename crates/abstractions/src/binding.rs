@@ -129,6 +129,12 @@ impl WeakBinding {
         self.0.upgrade().map(Binding)
     }
 
+    /// Whether it is this very one, and not only the same certificate read again.
+    #[inline]
+    pub fn is(&self, binding: &Binding) -> bool {
+        Weak::as_ptr(&self.0) == Arc::as_ptr(&binding.0)
+    }
+
     /// Whether nobody holds it any more.
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0

@@ -7,9 +7,7 @@ use entra_abstractions::{
     Section, SessionKey, Subject, TokenRequest, User, UserAssertion, section::nearest,
 };
 
-use entra_mtls_pop::BoundClients;
-
-use crate::{ApiBuilder, Caller, builder::Protocol, options::CallOptions};
+use crate::{ApiBuilder, Caller, bound::Connections, builder::Protocol, options::CallOptions};
 
 /// A protected API, ready to be called. Cloning is cheap; make it once, at start-up.
 ///
@@ -34,7 +32,7 @@ pub(crate) struct Configured {
     pub(crate) response_limit: usize,
     pub(crate) client: reqwest::Client,
     /// Nothing where the program gave a client of its own.
-    pub(crate) bound: Option<BoundClients>,
+    pub(crate) bound: Option<Connections>,
     pub(crate) protocol: Protocol,
     pub(crate) tokens: Arc<dyn AcquireToken>,
 }
@@ -235,7 +233,7 @@ impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api")
             .field("name", &self.0.name)
-            .field("base_url", &self.0.options.base.as_str())
+            .field("base_url", &self.0.options.place.base().as_str())
             .field("scopes", &self.0.request.scopes)
             .finish_non_exhaustive()
     }

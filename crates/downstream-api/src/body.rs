@@ -1,6 +1,6 @@
 //! Bodies: what is sent, and what is read back, never more than was agreed.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, header};
 use reqwest::Request;
 
@@ -20,7 +20,14 @@ pub(crate) enum Body {
 impl Body {
     /// Puts the body into a request. A second time gives the same request again, but for a stream,
     /// which is gone: ask [`is_repeatable`](Self::is_repeatable) first.
+    #[inline]
     pub(crate) fn attach(&mut self, request: &mut Request, options: &CallOptions) {
+        if !matches!(self, Self::Empty) {
+            self.put(request, options);
+        }
+    }
+
+    fn put(&mut self, request: &mut Request, options: &CallOptions) {
         let configured = options.content_type.clone();
         let (media, body) = match self {
             Self::Empty => return,
@@ -54,23 +61,21 @@ pub(crate) struct Read {
 /// Reads a body up to a limit. The time for it is part of the call's.
 pub(crate) async fn read(response: &mut reqwest::Response, limit: usize) -> Result<Read, reqwest::Error> {
     // Most bodies are one chunk, which is not copied.
-    let mut first = response.chunk().await?.unwrap_or_default();
-    if first.len() > limit {
-        return Ok(Read { bytes: first.split_to(limit), is_whole: false });
-    }
-    let Some(mut chunk) = response.chunk().await? else {
-        return Ok(Read { bytes: first, is_whole: true });
-    };
-    let mut all = BytesMut::from(first);
-    loop {
-        let room = limit - all.len();
-        all.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
+    let mut is_whole = true;
+    // One place to wait, whichever chunk it is for: what a call walks through is what it costs.
+    while is_whole && let Some(mut chunk) = response.chunk().await? {
+        let room = limit - first.len() - rest.len();
         if chunk.len() > room {
-            return Ok(Read { bytes: all.freeze(), is_whole: false });
+            chunk.truncate(room);
+            is_whole = false;
         }
-        match response.chunk().await? {
-            Some(next) => chunk = next,
-            None => return Ok(Read { bytes: all.freeze(), is_whole: true }),
+        if first.is_empty() {
+            first = chunk;
+        } else {
+            rest.extend_from_slice(&chunk);
         }
     }
+    let bytes = if rest.is_empty() { first } else { [&*first, &*rest].concat().into() };
+    Ok(Read { bytes, is_whole })
 }

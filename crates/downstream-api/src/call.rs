@@ -113,12 +113,16 @@ impl Call {
     #[doc(alias = "GetForUserAsync")]
     #[doc(alias = "GetForAppAsync")]
     #[doc(alias = "PostForUserAsync")]
-    pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, CallError> {
-        let mut response = execute(&mut self).await?;
-        if response.status().is_success() {
-            response.read_json().await
-        } else {
-            Err(response.into_error().await)
+    pub fn json<T: DeserializeOwned>(self) -> impl Future<Output = Result<T, CallError>> + use<T> {
+        let mut call = self;
+        // No `async fn`: that copies what it is given once more.
+        async move {
+            let mut response = execute(&mut call).await?;
+            if response.status().is_success() {
+                response.read_json().await
+            } else {
+                Err(Box::pin(response.into_error()).await)
+            }
         }
     }
 

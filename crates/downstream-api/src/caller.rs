@@ -76,25 +76,24 @@ impl Caller {
             Ok(path) => (Some(path), None),
             Err(fault) => (None, Some(fault)),
         };
-        let refused = self.refused.clone().or(refused);
-        Call { path, refused, ..self.call_with(method) }
+        self.call_with(method, path, refused)
     }
 
     /// Calls the configured `RelativePath` itself, with the configured `HttpMethod`.
     #[doc(alias = "CallApiAsync")]
     pub fn call(&self) -> Call {
-        self.call_with(self.options.method.clone())
+        self.call_with(self.options.method.clone(), None, None)
     }
 
-    fn call_with(&self, method: Method) -> Call {
+    fn call_with(&self, method: Method, path: Option<RelativePath>, refused: Option<Misconfigured>) -> Call {
         Call {
             api: self.api.clone(),
             options: Arc::clone(&self.options),
             request: Arc::clone(&self.request),
             method,
-            path: None,
+            path,
             body: Body::Empty,
-            refused: self.refused.clone(),
+            refused: self.refused.clone().or(refused),
         }
     }
 
@@ -192,7 +191,7 @@ impl Caller {
     pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
         let base = options::base(url.as_ref()).map_err(|fault| fault.at("BaseUrl"));
         if let Some(base) = self.take(base) {
-            self.overlay().base = base;
+            self.overlay().place.set_base(base);
         }
         self
     }
@@ -200,7 +199,7 @@ impl Caller {
     /// Replaces the configured `RelativePath`, to which the paths of calls are joined.
     pub fn relative_path(mut self, path: impl AsRef<str>) -> Self {
         if let Some(path) = self.take(RelativePath::parse(path.as_ref())) {
-            self.overlay().relative = path;
+            self.overlay().place.set_relative(path);
         }
         self
     }

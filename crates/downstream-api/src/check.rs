@@ -17,6 +17,7 @@ use crate::{
     header, http,
     options::{self, CallOptions},
     path::RelativePath,
+    place::Place,
 };
 
 pub(crate) fn checked(
@@ -39,7 +40,7 @@ pub(crate) fn checked(
             .at(api.path_of("AcquireTokenOptions.ManagedIdentity"));
         faults.add(fault);
     }
-    let bound = api.client.is_none().then(|| http::bound(&api.http));
+    let bound = api.client.is_none().then(|| bound::Connections::new(http::bound(&api.http)));
     let client = match api.client.take() {
         Some(client) => Some(client),
         None => base.as_ref().and_then(|base| faults.take(http::client(&api.http, base))),
@@ -83,8 +84,7 @@ pub(crate) fn checked(
     Ok(Configured {
         name: api.name.into(),
         options: Arc::new(CallOptions {
-            base,
-            relative,
+            place: Place::new(base, relative),
             method,
             accept,
             content_type,

@@ -1,71 +1,94 @@
 //! The walk of one call: a token, the request, and once more where the API asks for claims.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
-use entra_abstractions::{AccessToken, Binding, Misconfigured, Subject, TokenError, TokenRequest};
-use entra_mtls_pop::BoundClient;
+use entra_abstractions::{
+    AccessToken, Acquiring, Binding, Claims, Misconfigured, Subject, TokenError, TokenRequest,
+};
+use entra_mtls_pop::{BoundClient, FirstRequest};
 use http::{StatusCode, header};
 use reqwest::Request;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use url::Url;
 
 use crate::{
-    Api, Call, CallError, Response, app_scopes, bound,
+    Api, Call, CallError, Response,
+    api::Configured,
+    app_scopes, bound,
     builder::Protocol,
     consent,
     error::{Asked, TransportError},
+    place::Place,
     telemetry,
 };
 
+/// What is rare is boxed and apart: a call walks through no more code than it needs.
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     let Call { api, options, request: token_request, method, path, body, refused } = call;
-    if let Some(fault) = refused.take() {
-        return Err(CallError::Refused { api: Some(Arc::clone(&api.configured().name)), fault });
-    }
     let configured = api.configured();
+    if let Some(fault) = refused.take() {
+        return Err(CallError::Refused { api: Some(Arc::clone(&configured.name)), fault });
+    }
     let asked = Asked {
         api: Arc::clone(&configured.name),
         method: method.clone(),
-        host: options.base.host_str().unwrap_or_default().into(),
+        host: Arc::clone(options.place.host()),
     };
     let mut answered = false;
     loop {
         let mut request = Request::new(method.clone(), options.url(path.as_ref()));
-        request.headers_mut().clone_from(&options.headers);
+        if !options.headers.is_empty() {
+            request.headers_mut().clone_from(&options.headers);
+        }
         if let Some(accept) = &options.accept {
             request.headers_mut().append(header::ACCEPT, accept.clone());
         }
         if options.timeout.is_some() {
             *request.timeout_mut() = options.timeout;
         }
-        let no_token = |error| CallError::Token { api: Some(Arc::clone(&configured.name)), error };
-        let token = token(api, token_request).await.map_err(no_token)?;
+        let token = match token(api, token_request) {
+            Ok(Some(token)) => match token.await {
+                Ok(token) => Some(token),
+                Err(error) => return Err(no_token(configured, error)),
+            },
+            Ok(None) => None,
+            Err(error) => return Err(no_token(configured, error)),
+        };
         if let Some(token) = &token {
             request.headers_mut().append(header::AUTHORIZATION, token.authorization_header());
         }
         let is_repeatable = body.is_repeatable();
         body.attach(&mut request, options);
-        let bound = match &token {
-            Some(token) => {
-                token.binding().map(|binding| bound_client(api, binding, request.url())).transpose()
-            }
+        let bound = match token.as_ref().map(AccessToken::binding) {
+            Some(Some(binding)) => bound_client(api, binding, &options.place, request.url()).map(Some),
             None if configured.protocol == Protocol::Certificate => {
-                Box::pin(certificate_client(api, request.url())).await.map(Some)
+                certificate_client(api, &options.place, request.url()).await.map(Some)
             }
-            None => Ok(None),
+            Some(None) | None => Ok(None),
         };
-        let bound = bound.map_err(no_token)?;
+        let bound = match bound {
+            Ok(bound) => bound,
+            Err(error) => return Err(no_token(configured, error)),
+        };
         let (client, first) = match &bound {
             Some(bound) if bound.is_connected() => (bound.client(), None),
-            Some(bound) => (bound.client(), Box::pin(bound.turn()).await),
+            Some(bound) => (bound.client(), turn(bound).await),
             None => (&configured.client, None),
         };
-        let response = client.execute(request).instrument(telemetry::calling(&asked)).await;
-        if let (Some(first), Ok(_)) = (first, &response) {
+        let sent = client.execute(request);
+        let response = match telemetry::calling(&asked) {
+            None => sent.await,
+            Some(span) => traced(sent, span).await,
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => return Err(CallError::Transport(TransportError::new(asked, error))),
+        };
+        if let Some(first) = first {
             first.answered();
         }
-        let response =
-            response.map_err(|error| CallError::Transport(TransportError::new(asked.clone(), error)))?;
         telemetry::called(&asked, response.status());
         if response.status() == StatusCode::UNAUTHORIZED
             && !answered
@@ -73,12 +96,7 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
             && let Some(token) = &token
             && let Some(claims) = consent::claims(response.headers())
         {
-            // Claims that the caller gave are part of what the API asks now, or the token that had
-            // them would have done.
-            let token_request = Arc::make_mut(token_request);
-            token_request.claims = Some(claims);
-            // Whoever was refused the same token for the same claims, and came first, has asked already.
-            token_request.replaces = Some(token.to_hash());
+            answer(token_request, token, claims);
             answered = true;
             telemetry::challenged(&asked);
             continue;
@@ -88,35 +106,58 @@ pub(crate) async fn execute(call: &mut Call) -> Result<Response, CallError> {
     }
 }
 
+#[cold]
+fn no_token(configured: &Configured, error: TokenError) -> CallError {
+    CallError::Token { api: Some(Arc::clone(&configured.name)), error }
+}
+
+/// Claims that the caller gave are part of what the API asks now, or the token that had them would have
+/// done.
+#[cold]
+fn answer(request: &mut Arc<TokenRequest>, refused: &AccessToken, claims: Claims) {
+    let request = Arc::make_mut(request);
+    request.claims = Some(claims);
+    // Whoever was refused the same token for the same claims, and came first, has asked already.
+    request.replaces = Some(refused.to_hash());
+}
+
 /// The client whose connections show the certificate alone.
-async fn certificate_client(api: &Api, url: &Url) -> Result<BoundClient, TokenError> {
-    let binding = bound::binder(&*api.configured().tokens)?.binding().await?;
-    bound_client(api, &binding, url)
+#[cold]
+fn certificate_client<'a>(
+    api: &'a Api,
+    place: &'a Place,
+    url: &'a Url,
+) -> BoxFuture<'a, Result<BoundClient, TokenError>> {
+    Box::pin(async move {
+        let binding = bound::binder(&*api.configured().tokens)?.binding().await?;
+        bound_client(api, &binding, place, url)
+    })
+}
+
+#[cold]
+fn turn(bound: &BoundClient) -> BoxFuture<'_, Option<FirstRequest<'_>>> {
+    Box::pin(bound.turn())
+}
+
+#[cold]
+fn traced<T: Future + Send + 'static>(sent: T, span: Span) -> BoxFuture<'static, T::Output> {
+    Box::pin(sent.instrument(span))
 }
 
 /// The client whose connections show what a token is bound to.
-fn bound_client(api: &Api, binding: &Binding, url: &Url) -> Result<BoundClient, TokenError> {
-    let Some(clients) = &api.configured().bound else {
-        return Err(Misconfigured::new(
-            "a bound token needs connections with its certificate, and this API's \
-                                       client was made before",
+fn bound_client(api: &Api, binding: &Binding, place: &Place, url: &Url) -> Result<BoundClient, TokenError> {
+    match &api.configured().bound {
+        Some(connections) => connections.of(binding, place, url),
+        None => Err(Misconfigured::new(
+            "a bound token needs connections with its certificate, and this API's client was made before",
         )
         .hint("leave the client out of the API's builder")
-        .into());
-    };
-    if url.scheme() != "https" {
-        return Err(over_https().into());
+        .into()),
     }
-    Ok(clients.of(binding, url)?)
 }
 
-/// A connection that is not encrypted shows no certificate.
-pub(crate) fn over_https() -> Misconfigured {
-    Misconfigured::new("a certificate is shown over https only").hint("call the API at its https URL")
-}
-
-/// The call's token; nothing for an API that takes none.
-async fn token(api: &Api, request: &TokenRequest) -> Result<Option<AccessToken>, TokenError> {
+/// The call's token, that is to be waited for; nothing for an API that takes none.
+fn token<'a>(api: &'a Api, request: &'a TokenRequest) -> Result<Option<Acquiring<'a>>, TokenError> {
     if let Some(fault) = &request.refused {
         return Err(TokenError::Misconfigured(fault.clone()));
     }
@@ -135,5 +176,5 @@ async fn token(api: &Api, request: &TokenRequest) -> Result<Option<AccessToken>,
     if app_scopes::is_app(&request.subject) {
         app_scopes::check(&request.scopes)?;
     }
-    Ok(Some(configured.tokens.acquire(request).await?))
+    Ok(Some(configured.tokens.acquire(request)))
 }

@@ -20,6 +20,7 @@ mod http;
 pub mod middleware;
 mod options;
 mod path;
+mod place;
 mod response;
 mod telemetry;
 

@@ -14,7 +14,11 @@ use entra_mtls_pop::BoundClients;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error as ClientError, Middleware, Next};
 
-use crate::{app_scopes, bound, consent, execute::over_https, http};
+use crate::{
+    app_scopes,
+    bound::{self, over_https},
+    consent, http,
+};
 
 pub use authorization_options::AuthorizationOptions;
 

@@ -6,13 +6,15 @@ use entra_abstractions::{Misconfigured, is_safe};
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
-use crate::path::{RelativePath, append_query};
+use crate::{
+    path::{RelativePath, append_query},
+    place::Place,
+};
 
 /// The configured values first; then, for one call, what its caller laid over them.
 #[derive(Debug, Clone)]
 pub(crate) struct CallOptions {
-    pub(crate) base: Url,
-    pub(crate) relative: RelativePath,
+    pub(crate) place: Place,
     pub(crate) method: Method,
     pub(crate) accept: Option<HeaderValue>,
     pub(crate) content_type: Option<HeaderValue>,
@@ -24,10 +26,7 @@ pub(crate) struct CallOptions {
 impl CallOptions {
     /// The URL of a call: base, relative path, the path of the call, then all queries.
     pub(crate) fn url(&self, path: Option<&RelativePath>) -> Url {
-        let mut url = match path {
-            Some(path) => self.relative.join(path).below(&self.base),
-            None => self.relative.below(&self.base),
-        };
+        let mut url = self.place.url(path);
         for (name, value) in &self.query {
             append_query(&mut url, name, value);
         }

@@ -13,6 +13,7 @@ use url::Url;
 pub(crate) struct RelativePath {
     path: String,
     query: Option<String>,
+    is_plain: bool,
 }
 
 impl RelativePath {
@@ -24,7 +25,8 @@ impl RelativePath {
         // Most paths are of letters, digits and single slashes: nothing that a rule is about.
         let is_plain = |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_');
         if text.bytes().all(is_plain) && !text.starts_with("//") {
-            return Ok(Self { path: text.strip_prefix('/').unwrap_or(text).to_owned(), query: None });
+            let path = text.strip_prefix('/').unwrap_or(text).to_owned();
+            return Ok(Self { path, query: None, is_plain: true });
         }
         let refuse = |what: &str| {
             Err(Misconfigured::new(format!("the relative path {what}"))
@@ -51,7 +53,16 @@ impl RelativePath {
                 return refuse("climbs out with \"..\"");
             }
         }
-        Ok(Self { path: path.strip_prefix('/').unwrap_or(path).to_owned(), query })
+        Ok(Self { path: path.strip_prefix('/').unwrap_or(path).to_owned(), query, is_plain: false })
+    }
+
+    /// The path where all of it stands in a URL as it is here, and where there is one.
+    pub(crate) fn plain(&self) -> Option<&str> {
+        (self.is_plain && !self.path.is_empty()).then_some(&self.path)
+    }
+
+    pub(crate) fn has_query(&self) -> bool {
+        self.query.is_some()
     }
 
     /// Below the base, this path.
@@ -79,7 +90,7 @@ impl RelativePath {
         let queries: Vec<&str> =
             [&self.query, &below.query].into_iter().flatten().map(String::as_str).collect();
         let query = (!queries.is_empty()).then(|| queries.join("&"));
-        Cow::Owned(Self { path, query })
+        Cow::Owned(Self { path, query, is_plain: false })
     }
 }
 

@@ -81,19 +81,29 @@ impl Response {
 
     pub(crate) async fn read_json<T: DeserializeOwned>(&mut self) -> Result<T, CallError> {
         let body = self.read_whole().await?;
+        if body.is_empty() || !is_json(self.headers()) {
+            return self.parse_other(&body);
+        }
+        serde_json::from_slice(&body).map_err(|error| self.broken_json(&body, &error))
+    }
+
+    /// Nothing is `null`, and what does not say what it is may be JSON.
+    #[cold]
+    fn parse_other<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, CallError> {
         if body.is_empty() {
-            return serde_json::from_slice(b"null").map_err(|_source| self.decode("an empty body", &body));
+            return serde_json::from_slice(b"null").map_err(|_source| self.decode("an empty body", body));
         }
-        if !is_json(self.headers())
-            && let Some(media) = media_type(self.headers())
-        {
-            return Err(self.decode(format!("{media} where JSON was expected"), &body));
+        if let Some(media) = media_type(self.headers()) {
+            return Err(self.decode(format!("{media} where JSON was expected"), body));
         }
-        serde_json::from_slice(&body).map_err(|error| {
-            // The parser's own message repeats values of the body.
-            let what = if error.is_data() { "JSON of another shape" } else { "broken JSON" };
-            self.decode(format!("{what} (line {} column {})", error.line(), error.column()), &body)
-        })
+        serde_json::from_slice(body).map_err(|error| self.broken_json(body, &error))
+    }
+
+    /// The parser's own message repeats values of the body.
+    #[cold]
+    fn broken_json(&self, body: &Bytes, error: &serde_json::Error) -> CallError {
+        let what = if error.is_data() { "JSON of another shape" } else { "broken JSON" };
+        self.decode(format!("{what} (line {} column {})", error.line(), error.column()), body)
     }
 
     /// The body as text.
@@ -125,17 +135,21 @@ impl Response {
     async fn read_whole(&mut self) -> Result<Bytes, CallError> {
         match read(&mut self.inner, self.limit).await {
             Ok(Read { bytes, is_whole: true }) => Ok(bytes),
-            Ok(Read { bytes, is_whole: false }) => {
-                Err(self.decode(format!("a body of more than {} bytes", self.limit), &bytes))
-            }
+            Ok(Read { bytes, is_whole: false }) => Err(self.too_long(&bytes)),
             Err(error) => Err(self.broken(error)),
         }
+    }
+
+    #[cold]
+    fn too_long(&self, start: &[u8]) -> CallError {
+        self.decode(format!("a body of more than {} bytes", self.limit), start)
     }
 
     fn decode(&self, what: impl Into<String>, body: &[u8]) -> CallError {
         CallError::Decode(DecodeError::new(self.asked.clone(), self.status(), what, body))
     }
 
+    #[cold]
     fn broken(&self, error: reqwest::Error) -> CallError {
         CallError::Transport(TransportError::new(self.asked.clone(), error))
     }

@@ -3,15 +3,21 @@
 //! Never in it: what is sent or answered, a path, a query, a header's value.
 
 use http::{HeaderName, StatusCode};
-use tracing::{Span, debug, info_span, warn};
+use tracing::{Span, debug, info_span, level_filters::LevelFilter, warn};
 
 use crate::error::Asked;
 
 /// Under which all is told, wherever in the crate it stands.
 const TARGET: &str = "entra_downstream_api";
 
-/// One request to an API, from its start to its answer.
-pub(crate) fn calling(asked: &Asked) -> Span {
+/// One request to an API, from its start to its answer; where nobody may listen, no more than a look.
+#[inline]
+pub(crate) fn calling(asked: &Asked) -> Option<Span> {
+    (LevelFilter::current() >= LevelFilter::INFO).then(|| call_span(asked))
+}
+
+#[cold]
+fn call_span(asked: &Asked) -> Span {
     info_span!(
         target: TARGET,
         "api.call",
@@ -23,7 +29,15 @@ pub(crate) fn calling(asked: &Asked) -> Span {
 }
 
 /// An API answered, whatever.
+#[inline]
 pub(crate) fn called(asked: &Asked, status: StatusCode) {
+    if LevelFilter::current() >= LevelFilter::DEBUG {
+        tell_called(asked, status);
+    }
+}
+
+#[cold]
+fn tell_called(asked: &Asked, status: StatusCode) {
     debug!(
         name: "api.called",
         target: TARGET,

@@ -85,6 +85,12 @@ impl BoundClients {
         Ok(client)
     }
 
+    /// How many clients are kept: more than one while a certificate is renewed, or where several are in
+    /// use.
+    pub fn count(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clients.len()
+    }
+
     fn build(
         &self,
         binding: &Binding,

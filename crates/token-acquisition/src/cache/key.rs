@@ -2,7 +2,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    mem,
+    mem, ptr,
     sync::Arc,
 };
 
@@ -223,7 +223,7 @@ impl KeyRef<'_> {
     /// All but the digests that tell users apart.
     #[inline]
     pub(super) fn hash_realm<H: Hasher>(&self, state: &mut H) {
-        let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, client_claims: _, parameters: _ } =
+        let Self { identity, owner, tenant, scopes, scheme: _, fmi_path, client_claims: _, parameters } =
             self;
         // The client and the scopes tell most keys apart; what is left out only costs a comparison.
         state.write_u64(identity.hash);
@@ -234,15 +234,15 @@ impl KeyRef<'_> {
             owner => owner.hash(state),
         }
         // Most requests name no tenant, or the configured one.
-        if **tenant != identity.app_tenant {
+        if !ptr::eq(*tenant, &raw const identity.app_tenant) && **tenant != identity.app_tenant {
             tenant.hash(state);
         }
         scopes.hash(state);
-        if self.is_plain() {
-            return;
-        }
         if let Some(path) = fmi_path {
             path.hash(state);
+        }
+        if parameters.is_empty() {
+            return;
         }
         // Summed up, so that their order does not matter.
         let mut sum = 0_u64;
@@ -267,11 +267,12 @@ impl KeyRef<'_> {
             && match rest {
                 None => self.is_plain(),
                 Some(rest) => {
-                    let Rest { scheme, fmi_path, client_claims, parameters: _ } = &**rest;
+                    let Rest { scheme, fmi_path, client_claims, parameters } = &**rest;
                     *self.scheme == *scheme
                         && self.fmi_path == fmi_path.as_ref()
                         && self.client_claims == client_claims.as_ref()
-                        && self.is_shaped_as(&key.as_ref())
+                        && (self.parameters.is_empty() && parameters.is_empty()
+                            || self.is_shaped_as(&key.as_ref()))
                 }
             }
     }
