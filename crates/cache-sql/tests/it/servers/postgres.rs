@@ -164,15 +164,17 @@ async fn each_new_connection_asks_for_the_current_token() {
     let builder = SqlStore::postgres(&text).unwrap().credential(tokens.clone()).create_if_not_exists(true);
     let store = builder.build().unwrap();
     store.put(&key("a"), entry(b"x")).await.unwrap();
+    // By the connection that is open: the second token would be refused. On a busy machine it may be asked
+    // for, since a connection goes back behind the call that had it.
     store.put(&key("a"), entry(b"y")).await.unwrap();
-    assert_eq!(tokens.requests().len(), 1, "a connection is used again");
+    let opened = tokens.requests().len();
     let asked = format!("{:?}", tokens.requests());
     assert!(asked.contains("https://ossrdbms-aad.database.windows.net/.default"), "{asked}");
 
-    server.sql("ALTER ROLE app PASSWORD 's3cret-token-2'").unwrap();
+    server.sql(&format!("ALTER ROLE app PASSWORD 's3cret-token-{}'", opened + 1)).unwrap();
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'").unwrap();
     assert_eq!(store.get(&key("a")).await.unwrap().unwrap().bytes(), b"y");
-    assert_eq!(tokens.requests().len(), 2);
+    assert_eq!(tokens.requests().len(), opened + 1);
 
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'").unwrap();
     let error = store.get(&key("a")).await.unwrap_err();
