@@ -10,7 +10,7 @@ use entra_abstractions::{
     SessionKey, TokenError, TokenRequest,
 };
 use tokio::runtime::Handle;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     application::Application,
@@ -24,7 +24,7 @@ use crate::{
     managed_identity::Platform,
     plan::{Plan, check_tenant, key_of},
     refresh::RefreshTokens,
-    second_level::SecondLevel,
+    second_level::{Findings, SecondLevel, see_alone},
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
     telemetry::{self, Asked, Metrics},
@@ -290,7 +290,32 @@ impl TokenAcquirer {
             Err(fault) => return Acquiring::ready(Err(fault.into())),
         };
         let (engine, plan) = (self.clone(), Arc::new(plan));
-        Acquiring::fetching(async move { engine.board(plan, Purpose::Fetch).await })
+        let writes = self.cache().writes();
+        Acquiring::fetching(async move {
+            // Where anything was put into memory since, it may be this: a flight begins with a look there.
+            let may_be_here = engine.cache().writes() != writes;
+            let mut seen =
+                if engine.store().is_none() || may_be_here { None } else { engine.see_alone(&plan).await };
+            match seen.as_mut().and_then(|(findings, _)| findings.token.take()) {
+                Some(token) => Ok(token),
+                None => engine.board(plan, Purpose::Fetch, seen).await,
+            }
+        })
+    }
+
+    /// What the store has, told as a flight would tell it; and the span of that, for the flight that
+    /// goes on from there.
+    async fn see_alone(&self, plan: &Plan) -> Option<(Findings, Span)> {
+        let asked = Asked::new(self.metrics(), self.cache(), plan);
+        let span = telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, false);
+        let seen = see_alone(self, plan).instrument(span.clone()).await?;
+        if seen.token.is_some() {
+            if let Some(asked) = asked {
+                asked.tell(self.metrics(), AnsweredBy::Store);
+            }
+            span.in_scope(|| telemetry::landed(self.metrics(), &plan.key.as_ref(), false, None));
+        }
+        Some((seen, span))
     }
 
     /// The last minute: a flight that is due begins at once, so that whoever asks in the same moment
@@ -327,7 +352,7 @@ impl TokenAcquirer {
         Some(flight)
     }
 
-    fn board(&self, plan: Arc<Plan>, purpose: Purpose) -> Boarded {
+    fn board(&self, plan: Arc<Plan>, purpose: Purpose, seen: Option<(Findings, Span)>) -> Boarded {
         let mut asked = Asked::new(self.metrics(), self.cache(), &plan);
         let flight = self.0.shared.flights.board(destination(&plan), || {
             let mut asked = asked.take();
@@ -337,7 +362,7 @@ impl TokenAcquirer {
             {
                 asked.tell(self.metrics(), AnsweredBy::Entra);
             }
-            self.clone().flown(plan, purpose, asked)
+            self.clone().flown(plan, purpose, asked, seen)
         });
         if let Some(asked) = asked {
             asked.tell(self.metrics(), AnsweredBy::Flight);
@@ -351,13 +376,16 @@ impl TokenAcquirer {
         plan: Arc<Plan>,
         purpose: Purpose,
         asked: Option<Asked>,
+        seen: Option<(Findings, Span)>,
     ) -> impl Future<Output = Result<AccessToken, TokenError>> + use<> {
         let is_behind = purpose == Purpose::Refresh;
-        let span =
-            telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind);
+        let (seen, span) = seen.unzip();
+        let span = span.unwrap_or_else(|| {
+            telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, is_behind)
+        });
         let flight = async move {
             let shared = Arc::clone(&self.0.shared);
-            let result = fetch(self, Arc::clone(&plan), purpose, asked).await;
+            let result = fetch(self, Arc::clone(&plan), purpose, asked, seen).await;
             telemetry::landed(&shared.metrics, &plan.key.as_ref(), is_behind, result.as_ref().err());
             result
         };
@@ -368,7 +396,7 @@ impl TokenAcquirer {
     /// the token at hand is good, so nothing is lost.
     fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
         let _runtime = Handle::try_current().ok()?;
-        Some(self.board(Arc::new(self.plan(request).ok()?), Purpose::Refresh))
+        Some(self.board(Arc::new(self.plan(request).ok()?), Purpose::Refresh, None))
     }
 }
 

@@ -166,6 +166,11 @@ impl Cache {
         self.clock.now()
     }
 
+    /// How many tokens were put here: whoever finds it unchanged need not look again.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     /// The entry itself, for a handle that keeps it, and for whoever asks twice; awake.
     #[cold]
     pub(crate) fn entry(&self, key: &KeyRef<'_>) -> Option<Arc<Entry>> {

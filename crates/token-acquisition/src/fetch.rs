@@ -56,6 +56,7 @@ pub(crate) async fn fetch(
     plan: Arc<Plan>,
     purpose: Purpose,
     asked: Option<Asked>,
+    seen: Option<Findings>,
 ) -> Result<AccessToken, TokenError> {
     let until = Instant::now() + engine.deadline();
     let tell = |by| {
@@ -67,7 +68,7 @@ pub(crate) async fn fetch(
         tell(AnsweredBy::Flight);
         return Ok(token);
     }
-    let mut found = second_level::find(&engine, &plan, purpose, until).await;
+    let mut found = second_level::find(&engine, &plan, purpose, until, seen).await;
     if let Some(token) = found.token.take() {
         tell(AnsweredBy::Store);
         return Ok(token);

@@ -8,6 +8,7 @@
 //! the same key; and those of long-running sessions, because a session that was ended here must not
 //! be served there. Of a session only its own record is shared, which is another room.
 
+mod alone;
 mod breaker;
 mod counts;
 mod find;
@@ -36,9 +37,10 @@ use crate::{
     telemetry,
 };
 
+use alone::Alone;
 use breaker::{Breaker, Passage};
 pub(crate) use counts::{Counts, Leased, Looked, Side, Word, Wrote};
-pub(crate) use find::{Findings, find, look_once};
+pub(crate) use find::{Findings, find, look_once, see_alone};
 use queue::{Queue, Rank, Write};
 pub(crate) use record::TokenRecord;
 
@@ -52,6 +54,7 @@ pub(crate) struct SecondLevel {
     writes_fail: AtomicBool,
     /// Tells the writer that the store answers again.
     is_back: Notify,
+    alone: Alone,
     has_told_unreadable: AtomicBool,
     has_told_dropped: AtomicBool,
     counts: Counts,
@@ -83,6 +86,7 @@ impl SecondLevel {
             queue: Queue::default(),
             writes_fail: AtomicBool::new(false),
             is_back: Notify::new(),
+            alone: Alone::default(),
             has_told_unreadable: AtomicBool::new(false),
             has_told_dropped: AtomicBool::new(false),
             counts: Counts::default(),

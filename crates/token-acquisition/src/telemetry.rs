@@ -61,7 +61,17 @@ pub(crate) fn refreshing(key: &KeyRef<'_>) {
 ///
 /// A caller who waits for it is its parent; a refresh behind a good token only follows from the
 /// call that noticed.
+#[inline]
 pub(crate) fn acquiring(key: &KeyRef<'_>, grant: &'static str, id: CorrelationId, behind: bool) -> Span {
+    // What a span holds is made also where nobody listens, if `log` is on: two digests.
+    if LevelFilter::current() < LevelFilter::INFO {
+        return Span::none();
+    }
+    acquiring_span(key, grant, id, behind)
+}
+
+#[cold]
+fn acquiring_span(key: &KeyRef<'_>, grant: &'static str, id: CorrelationId, behind: bool) -> Span {
     macro_rules! span {
         ($($parent:tt)*) => {
             info_span!(
@@ -101,6 +111,9 @@ pub(crate) fn landed(metrics: &Metrics, key: &KeyRef<'_>, behind: bool, error: O
     let outcome = outcome(error);
     if behind {
         metrics.refreshed(outcome);
+    }
+    if LevelFilter::current() < LevelFilter::INFO {
+        return;
     }
     let span = Span::current();
     span.record("outcome", outcome);

@@ -36,32 +36,72 @@ pub(crate) struct Findings {
 }
 
 /// Asks the store, where the plan's token may be there and would do: for a moment, or until this time
-/// where another instance has a lease.
-pub(crate) async fn find(engine: &TokenAcquirer, plan: &Plan, purpose: Purpose, until: Instant) -> Findings {
+/// where another instance has a lease. What was seen before is not looked for again.
+pub(crate) async fn find(
+    engine: &TokenAcquirer,
+    plan: &Plan,
+    purpose: Purpose,
+    until: Instant,
+    seen: Option<Findings>,
+) -> Findings {
+    let mut findings = match seen {
+        Some(seen) => seen,
+        None => see(engine, plan, until).await,
+    };
+    if findings.is_absent
+        && purpose == Purpose::Fetch
+        && !plan.is_write_only()
+        && let (Some(level), Some(at)) = (&findings.level, findings.at)
+    {
+        let look = Look { engine, plan, level, at, until };
+        let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
+        match turn.unwrap_or(Turn::Without) {
+            Turn::Token(token) => findings.token = Some(token),
+            Turn::Mine(lease) => findings.lease = Some(lease),
+            Turn::Without => {}
+        }
+    }
+    findings
+}
+
+/// Looks into the store without a flight; nothing where there is no store to look into, or where it has
+/// to be a flight that looks.
+pub(crate) async fn see_alone(engine: &TokenAcquirer, plan: &Plan) -> Option<Findings> {
+    let key = plan.key.as_ref();
+    let level = engine.second_level(&key).filter(|_| !plan.is_write_only())?;
+    let at = place(&key);
+    let _looking = level.alone.begin(&at)?;
+    Some(see_at(Look { engine, plan, level, at, until: Instant::now() + engine.deadline() }).await)
+}
+
+async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant) -> Findings {
     let key = plan.key.as_ref();
     let Some(level) = engine.second_level(&key) else { return Findings::default() };
     let at = place(&key);
-    let mut findings = Findings { level: Some(Arc::clone(level)), at: Some(at), ..Findings::default() };
     // Of a challenge it is not known which token it refused: it may be the one that is kept.
     if plan.force_refresh || (plan.claims.is_some() && plan.replaces.is_none()) {
-        return findings;
+        return Findings { level: Some(Arc::clone(level)), at: Some(at), ..Findings::default() };
     }
-    let look = Look { engine, plan, level, at, until };
-    match look.once().await {
+    if level.alone.is_taken(&at) {
+        // No longer than the look may take: whoever looks may be held up by what is not ours.
+        drop(timeout(level.patience(), level.alone.is_over(&at)).await);
+        if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&key)) {
+            let level = Some(Arc::clone(level));
+            return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
+        }
+    }
+    see_at(Look { engine, plan, level, at, until }).await
+}
+
+async fn see_at(look: Look<'_>) -> Findings {
+    let sight = look.once().await;
+    let mut findings =
+        Findings { level: Some(Arc::clone(look.level)), at: Some(look.at), ..Findings::default() };
+    match sight {
         Sight::Token(token) => findings.token = Some(token),
         Sight::Last(token) => findings.last = Some(token),
         Sight::Unfit | Sight::Unknown => {}
-        Sight::Nothing => {
-            findings.is_absent = true;
-            if purpose == Purpose::Fetch && !plan.is_write_only() {
-                let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
-                match turn.unwrap_or(Turn::Without) {
-                    Turn::Token(token) => findings.token = Some(token),
-                    Turn::Mine(lease) => findings.lease = Some(lease),
-                    Turn::Without => {}
-                }
-            }
-        }
+        Sight::Nothing => findings.is_absent = true,
     }
     findings
 }

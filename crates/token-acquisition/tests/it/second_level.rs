@@ -1,15 +1,24 @@
 //! Instances that share a store: what one fetched serves on all, and no store is why a call fails.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use entra_abstractions::{
     AccessToken, AcquireToken, Claims, EncryptionKeys, ManagedIdentityId, SessionKey, SharedStore,
-    StoreTokens, StoredEntry, TokenError, TokenRequest,
+    StoreError, StoreKey, StoreTokens, StoredEntry, TokenError, TokenRequest,
     testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, Grant, ManagedIdentityHost, ids};
 use entra_token_acquisition::{AnsweredBy, Application, Reason, StoreFinding, TokenAcquirer};
 use futures_util::future::join_all;
+use tokio::task::yield_now;
 
 use crate::{
     kit::{GRAPH, Kit, ORDERS, READ, as_app, at_once, claims, every_text, scopes, who},
@@ -513,4 +522,78 @@ async fn a_thousand_callers_ask_the_store_once() {
     let tokens = join_all((0..1_000).map(|_| cold.acquire(&request))).await;
     assert!(tokens.iter().all(Result::is_ok));
     assert_eq!((told.lines("store.asked").len(), kit.count()), (1, 1));
+}
+
+async fn others_go_on(rounds: usize) {
+    for _ in 0..rounds {
+        yield_now().await;
+    }
+}
+
+/// A store that takes its time, and counts who asks.
+#[derive(Debug)]
+struct Unhurried {
+    store: Arc<MemoryStore>,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl StoreTokens for Unhurried {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        others_go_on(50).await;
+        self.store.get(key).await
+    }
+
+    async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
+        self.store.put(key, entry).await
+    }
+
+    async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        self.store.put_new(key, entry).await
+    }
+
+    async fn remove(&self, key: &StoreKey) -> Result<bool, StoreError> {
+        self.store.remove(key).await
+    }
+}
+
+#[tokio::test]
+async fn those_who_come_while_one_looks_share_what_it_finds() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let request = as_app(ORDERS);
+    get(&kit.instance(&store), &request).await;
+    let store = Arc::new(Unhurried { store, asked: AtomicUsize::new(0) });
+    let cold = kit.instance(&store);
+    let tokens = join_all((0..100).map(|_| cold.acquire(&request))).await;
+    assert!(tokens.iter().all(Result::is_ok));
+    assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (1, 1));
+}
+
+#[tokio::test]
+async fn whoever_stops_looking_takes_nothing_from_the_others() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let request = as_app(ORDERS);
+    get(&kit.instance(&store), &request).await;
+    let store = Arc::new(Unhurried { store, asked: AtomicUsize::new(0) });
+    let cold = kit.instance(&store);
+    let mut first = cold.acquire(&request);
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let second = tokio::spawn(cold.acquire_detached(&request));
+    let third = tokio::spawn(cold.acquire_detached(&request));
+    others_go_on(10).await;
+    drop(first);
+    assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_ok());
+    assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (2, 1));
+}
+
+/// Nothing is there: the one who looked says so to the flight that it begins.
+#[tokio::test]
+async fn a_lone_caller_asks_a_store_once_that_has_nothing() {
+    let kit = Kit::new();
+    let store = Arc::new(Unhurried { store: kit.store(), asked: AtomicUsize::new(0) });
+    get(&kit.instance(&store), &as_app(ORDERS)).await;
+    assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (1, 1));
 }
