@@ -117,7 +117,7 @@ impl AccessToken {
             correlation_id,
             binding,
         } = parts;
-        if secret.expose().trim().is_empty() {
+        if secret.expose().chars().all(char::is_whitespace) {
             return Err(Misconfigured::new("the access token is empty"));
         }
         let text = Text::of(&Parts {

@@ -68,8 +68,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How long one flight may take, whatever it waits for.
     pub(crate) deadline: Duration,
-    /// By how much of a tenth this process asks for its next tokens later than the table says.
-    pub(crate) early: f64,
+    /// By how many thousandths of the window this process asks for its next tokens later than the table says.
+    pub(crate) early: u32,
 }
 
 impl TokenAcquirer {
@@ -294,8 +294,11 @@ impl TokenAcquirer {
         Acquiring::fetching(async move {
             // Where anything was put into memory since, it may be this: a flight begins with a look there.
             let may_be_here = engine.cache().writes() != writes;
-            let mut seen =
-                if engine.store().is_none() || may_be_here { None } else { engine.see_alone(&plan).await };
+            let mut seen = if engine.store().is_none() || may_be_here {
+                None
+            } else {
+                engine.see_alone(&plan, writes).await
+            };
             match seen.as_mut().and_then(|(findings, _)| findings.token.take()) {
                 Some(token) => Ok(token),
                 None => engine.board(plan, Purpose::Fetch, seen).await,
@@ -305,10 +308,12 @@ impl TokenAcquirer {
 
     /// What the store has, told as a flight would tell it; and the span of that, for the flight that
     /// goes on from there.
-    async fn see_alone(&self, plan: &Plan) -> Option<(Findings, Span)> {
+    async fn see_alone(&self, plan: &Plan, writes: usize) -> Option<(Findings, Span)> {
         let asked = Asked::new(self.metrics(), self.cache(), plan);
         let span = telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, false);
-        let seen = see_alone(self, plan).instrument(span.clone()).await?;
+        let seeing = see_alone(self, plan, writes);
+        let seen =
+            if span.is_none() { seeing.await? } else { Box::pin(seeing.instrument(span.clone())).await? };
         if seen.token.is_some() {
             if let Some(asked) = asked {
                 asked.tell(self.metrics(), AnsweredBy::Store);

@@ -333,7 +333,7 @@ impl TokenAcquirerBuilder {
             flights: Arc::new(Flights::default()),
             metrics: Metrics::of(&self.meters, &identity.client),
             deadline: self.http.giving_up_after(),
-            early: jitter::fraction() / 10.0,
+            early: jitter::thousandths(),
             application: self.application,
         };
         let tokens = TokenAcquirer::from_engine(Engine {

@@ -64,11 +64,12 @@ pub(crate) async fn fetch(
             asked.tell(engine.metrics(), by);
         }
     };
+    let writes = engine.cache().writes();
     if let Some(token) = landed_meanwhile(engine.cache(), &plan, purpose) {
         tell(AnsweredBy::Flight);
         return Ok(token);
     }
-    let mut found = second_level::find(&engine, &plan, purpose, until, seen).await;
+    let mut found = second_level::find(&engine, &plan, purpose, until, seen, writes).await;
     if let Some(token) = found.token.take() {
         tell(AnsweredBy::Store);
         return Ok(token);

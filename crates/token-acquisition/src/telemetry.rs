@@ -107,14 +107,19 @@ pub(crate) fn asking(host: &str) {
 }
 
 /// A flight has landed: called within its span.
+#[inline]
 pub(crate) fn landed(metrics: &Metrics, key: &KeyRef<'_>, behind: bool, error: Option<&TokenError>) {
-    let outcome = outcome(error);
     if behind {
-        metrics.refreshed(outcome);
+        metrics.refreshed(outcome(error));
     }
-    if LevelFilter::current() < LevelFilter::INFO {
-        return;
+    if LevelFilter::current() >= LevelFilter::INFO {
+        tell_landed(key, error);
     }
+}
+
+#[cold]
+fn tell_landed(key: &KeyRef<'_>, error: Option<&TokenError>) {
+    let outcome = outcome(error);
     let span = Span::current();
     span.record("outcome", outcome);
     if let Some(error) = error {

@@ -162,9 +162,11 @@ impl EncryptionKeys {
 }
 
 fn associated(id: [u8; ID], at: &StoreKey) -> [u8; 1 + ID + 32] {
-    let mut bytes = [0; 1 + ID + 32];
-    let parts = [SEALED].into_iter().chain(id).chain(*at.as_bytes());
-    bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
+    let mut bytes = [SEALED; 1 + ID + 32];
+    let (_, rest) = bytes.split_at_mut(1);
+    let (of_key, of_entry) = rest.split_at_mut(ID);
+    of_key.copy_from_slice(&id);
+    of_entry.copy_from_slice(at.as_bytes());
     bytes
 }
 

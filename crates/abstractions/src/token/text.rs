@@ -140,8 +140,8 @@ enum Account<'a> {
 
 impl<'a> Account<'a> {
     fn of(account: &'a AccountId, tenant: Option<&TenantId>) -> Self {
-        let utid = account.utid();
-        let (Some(user), Some(home)) = (guid(account.uid()), guid(utid)) else {
+        let (uid, utid) = account.as_str().rsplit_once('.').unwrap_or_default();
+        let (Some(user), Some(home)) = (guid(uid), guid(utid)) else {
             return Self::Text(account.as_str());
         };
         if tenant.is_some_and(|tenant| tenant.as_str() == utid) {

@@ -26,6 +26,9 @@ const TOKEN: usize = 1_500;
 /// So many requests are under way at a time, while the store is filled.
 const AT_ONCE: usize = 64;
 
+/// How many requests the store's connection carries at a time: it counts them, and so does the floor's.
+const IN_FLIGHT: usize = 1_024;
+
 /// Base64 of 32 bytes: test material.
 const KEY: &str = "ZW50cmEtcnMgdGVzdHMgc2hhcmUgdGhpcyBvbmUga2U=";
 
@@ -64,7 +67,8 @@ async fn take_turns(redis: &str, calls: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     // It gives up when we do: a timer that ends before those of others wakes the runtime, so with
     // another time one of both would pay for taking turns.
     let patience = SharedStore::unencrypted(Arc::new(RedisStore::builder(redis).build()?)).given_up_after();
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
+    let config =
+        AsyncConnectionConfig::new().set_response_timeout(Some(patience)).set_concurrency_limit(IN_FLIGHT);
     let mut client = Client::open(redis)?.get_multiplexed_async_connection_with_config(&config).await?;
     let keys: Vec<Vec<u8>> = cmd("KEYS").arg("*").query_async(&mut client).await?;
     ensure!(keys.len() == requests.len(), "the store has {} tokens", keys.len());

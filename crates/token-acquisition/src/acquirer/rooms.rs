@@ -99,7 +99,7 @@ impl TokenAcquirer {
         self.0.shared.deadline
     }
 
-    pub(crate) fn early(&self) -> f64 {
+    pub(crate) fn early(&self) -> u32 {
         self.0.shared.early
     }
 

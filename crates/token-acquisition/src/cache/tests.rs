@@ -36,7 +36,7 @@ impl Fixture {
         let now = self.clock.now();
         let ends_at = now + Duration::from_secs(life);
         let token = AccessToken::new(Scheme::Bearer, Secret::new(secret), ends_at).unwrap();
-        let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+        let window = Window::new(now, ends_at, None, 0, Duration::ZERO);
         self.cache.put(&self.key(resource).as_ref(), token, None, window);
     }
 
@@ -264,7 +264,7 @@ fn users_of_one_api_share_all_but_their_digest() {
         let token = AccessToken::new(Scheme::Bearer, Secret::new(format!("t{user:04}")), ends_at)
             .unwrap()
             .with_scopes("read write");
-        let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+        let window = Window::new(now, ends_at, None, 0, Duration::ZERO);
         fixture.cache.put(&key_of(&fixture.identity, &request).unwrap(), token, None, window);
         fixture.cache.statistics().bytes
     };

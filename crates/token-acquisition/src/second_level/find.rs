@@ -43,17 +43,18 @@ pub(crate) async fn find(
     purpose: Purpose,
     until: Instant,
     seen: Option<Findings>,
+    writes: usize,
 ) -> Findings {
     let mut findings = match seen {
         Some(seen) => seen,
-        None => see(engine, plan, until).await,
+        None => see(engine, plan, until, writes).await,
     };
     if findings.is_absent
         && purpose == Purpose::Fetch
         && !plan.is_write_only()
         && let (Some(level), Some(at)) = (&findings.level, findings.at)
     {
-        let look = Look { engine, plan, level, at, until };
+        let look = Look { engine, plan, level, at, until, writes };
         let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
         match turn.unwrap_or(Turn::Without) {
             Turn::Token(token) => findings.token = Some(token),
@@ -66,15 +67,16 @@ pub(crate) async fn find(
 
 /// Looks into the store without a flight; nothing where there is no store to look into, or where it has
 /// to be a flight that looks.
-pub(crate) async fn see_alone(engine: &TokenAcquirer, plan: &Plan) -> Option<Findings> {
+pub(crate) async fn see_alone(engine: &TokenAcquirer, plan: &Plan, writes: usize) -> Option<Findings> {
     let key = plan.key.as_ref();
     let level = engine.second_level(&key).filter(|_| !plan.is_write_only())?;
     let at = place(&key);
     let _looking = level.alone.begin(&at)?;
-    Some(see_at(Look { engine, plan, level, at, until: Instant::now() + engine.deadline() }).await)
+    let until = Instant::now() + engine.deadline();
+    Some(see_at(Look { engine, plan, level, at, until, writes }).await)
 }
 
-async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant) -> Findings {
+async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize) -> Findings {
     let key = plan.key.as_ref();
     let Some(level) = engine.second_level(&key) else { return Findings::default() };
     let at = place(&key);
@@ -90,7 +92,7 @@ async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant) -> Findings {
             return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
         }
     }
-    see_at(Look { engine, plan, level, at, until }).await
+    see_at(Look { engine, plan, level, at, until, writes }).await
 }
 
 async fn see_at(look: Look<'_>) -> Findings {
@@ -142,6 +144,8 @@ pub(super) struct Look<'a> {
     pub(super) at: StoreKey,
     /// When the flight's time is over.
     until: Instant,
+    /// How many tokens had been put into memory when it was found to have none that does.
+    writes: usize,
 }
 
 /// What is to be seen of a token.
@@ -179,13 +183,15 @@ impl Look<'_> {
                 self.level.is_unreadable(&self.at, &why.to_string());
                 (Looked::Unreadable, Sight::Nothing)
             }
-            Ok(Kept::Entry(entry)) => match TokenRecord::read(&entry, &self.at, &self.plan.scheme) {
-                Ok(record) => self.judge(record),
-                Err(why) => {
-                    self.level.is_unreadable(&self.at, why);
-                    (Looked::Unreadable, Sight::Nothing)
+            Ok(Kept::Entry(entry)) => {
+                match TokenRecord::read(&entry, &self.at, &self.plan.scheme, &self.plan.tenant) {
+                    Ok(record) => self.judge(record),
+                    Err(why) => {
+                        self.level.is_unreadable(&self.at, why);
+                        (Looked::Unreadable, Sight::Nothing)
+                    }
                 }
-            },
+            }
             Err(looked) => (looked, Sight::Unknown),
         };
         self.level.counts.looks.count(looked);
@@ -234,7 +240,9 @@ impl Look<'_> {
     fn remember(&self, record: TokenRecord, window: Window) -> AccessToken {
         let cache = self.engine.cache();
         // A challenge that was met meanwhile left the better token.
-        if let (false, Cached::Fresh(token)) = (self.plan.is_write_only(), cache.get(&self.key())) {
+        if cache.writes() != self.writes
+            && let (false, Cached::Fresh(token)) = (self.plan.is_write_only(), cache.get(&self.key()))
+        {
             return token;
         }
         let TokenRecord { token, claims, .. } = record;
@@ -257,7 +265,7 @@ pub(crate) async fn look_once(
     Some(match kept {
         Kept::Nothing => Ok(None),
         Kept::Unreadable(_) => Err(Looked::Unreadable),
-        Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme) {
+        Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme, &plan.tenant) {
             Err(_why) => Err(Looked::Unreadable),
             Ok(record) => {
                 let age = match engine.window_of(&record).age(engine.now()) {

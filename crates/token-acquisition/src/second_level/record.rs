@@ -113,7 +113,12 @@ impl TokenRecord {
     ///
     /// That it names the key guards against a store that takes two keys for one, such as a database
     /// that does not tell upper from lower case: another user's token would come of that.
-    pub(super) fn read(entry: &StoredEntry, at: &StoreKey, scheme: &Scheme) -> Result<Self, &'static str> {
+    pub(super) fn read(
+        entry: &StoredEntry,
+        at: &StoreKey,
+        scheme: &Scheme,
+        tenant: &TenantId,
+    ) -> Result<Self, &'static str> {
         let (version, parts) = entry.bytes().split_first().ok_or("it is empty")?;
         if *version != VERSION {
             return Err("its version is not known here");
@@ -124,7 +129,10 @@ impl TokenRecord {
         }
         let ends_at = read.ends_at.ok_or(NOT_WRITTEN_HERE)?;
         let mut parts = TokenParts::new(scheme.clone(), SecretRef::new(read.access_token), ends_at);
-        parts.tenant = read.tenant.and_then(|tenant| TenantId::new(tenant).ok());
+        // It is the one that was asked for, nearly always, and that one is at hand.
+        parts.tenant = read.tenant.and_then(|text| {
+            if text == tenant.as_str() { Some(tenant.clone()) } else { TenantId::new(text).ok() }
+        });
         parts.scopes = read.scopes;
         parts.account = read.account.and_then(|account| AccountId::parse(account).ok());
         parts.id_token = read.id_token.map(SecretRef::new);

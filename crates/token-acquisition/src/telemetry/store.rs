@@ -6,14 +6,22 @@ use entra_abstractions::{StoreError, StoreKey};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::TARGET;
+use super::{TARGET, is_detailed};
 use crate::{
     cache::KeyRef,
     second_level::{Leased, Looked, Side, Word},
 };
 
 /// The store was asked for a token, or would have been.
+#[inline]
 pub(crate) fn store_was_asked(key: &KeyRef<'_>, looked: Looked, began: Instant) {
+    if is_detailed() {
+        tell_store_was_asked(key, looked, began);
+    }
+}
+
+#[cold]
+fn tell_store_was_asked(key: &KeyRef<'_>, looked: Looked, began: Instant) {
     debug!(
         name: "store.asked",
         target: TARGET,

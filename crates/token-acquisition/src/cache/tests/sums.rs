@@ -77,7 +77,7 @@ fn take(fixture: &Fixture, requests: &[TokenRequest], step: &Step) {
             let token = AccessToken::new(Scheme::Bearer, Secret::new("x".repeat(*length)), ends_at).unwrap();
             let claims =
                 claims.then(|| Claims::new(r#"{"access_token":{"nbf":{"essential":true}}}"#).unwrap());
-            let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+            let window = Window::new(now, ends_at, None, 0, Duration::ZERO);
             cache.put(&key_of(identity, key.get(requests)).unwrap(), token, claims, window);
         }
         Step::Get(key) => drop(cache.get(&key_of(identity, key.get(requests)).unwrap())),
@@ -131,7 +131,7 @@ fn threads_that_meet_count_each_entry_once() {
                         now + Duration::from_secs(if round.is_multiple_of(2) { 3_600 } else { 400 });
                     let token = "x".repeat(100 + round % 1_000);
                     let token = AccessToken::new(Scheme::Bearer, Secret::new(token), ends_at).unwrap();
-                    let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+                    let window = Window::new(now, ends_at, None, 0, Duration::ZERO);
                     fixture.cache.put(&key, token, None, window);
                     if round.is_multiple_of(50) {
                         fixture.clock.advance(Duration::from_secs(10));
@@ -158,7 +158,7 @@ fn what_is_counted_is_what_is_allocated() {
                 .unwrap()
                 .with_tenant(request.tenant.clone())
                 .with_scopes("api://a/read api://a/write");
-            let window = Window::new(now, ends_at, None, 0.0, Duration::ZERO);
+            let window = Window::new(now, ends_at, None, 0, Duration::ZERO);
             fixture.cache.put(&key_of(&fixture.identity, &request).unwrap(), token, None, window);
         }
     };

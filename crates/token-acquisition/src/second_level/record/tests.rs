@@ -13,6 +13,10 @@ fn key(number: u8) -> StoreKey {
     StoreKey::from_bytes([number; 32])
 }
 
+fn tenant() -> TenantId {
+    TenantId::new("fabrikam.example").unwrap()
+}
+
 fn record(secret: &str) -> TokenRecord {
     let token = AccessToken::new(Scheme::Bearer, Secret::new(secret), at(1_767_229_200)).unwrap();
     TokenRecord {
@@ -44,7 +48,7 @@ fn what_is_written_is_read() {
     let entry = written.to_entry(&key(1));
     assert_eq!(entry.expires_at(), at(1_767_229_200), "it ends with its token");
     assert_eq!(entry.bytes().first(), Some(&VERSION));
-    let read = TokenRecord::read(&entry, &key(1), &Scheme::Bearer).unwrap();
+    let read = TokenRecord::read(&entry, &key(1), &Scheme::Bearer, &tenant()).unwrap();
     let facts = |record: &TokenRecord| {
         let token = &record.token;
         let scopes = token.scopes().map(str::to_owned).collect::<Vec<_>>();
@@ -63,7 +67,7 @@ fn what_is_no_record_is_told() {
     let entry = whole().to_entry(&key(1));
     let check = |bytes: &[u8], under: u8| {
         let entry = StoredEntry::new(bytes, at(2_000_000_000));
-        let error = TokenRecord::read(&entry, &key(under), &Scheme::Bearer).unwrap_err();
+        let error = TokenRecord::read(&entry, &key(under), &Scheme::Bearer, &tenant()).unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
         error
     };
@@ -89,7 +93,8 @@ fn what_is_no_record_is_told() {
 fn a_later_versions_additions_are_passed_over() {
     let entry = record("eyJ.a.b").to_entry(&key(1));
     let richer = [entry.bytes(), b"\xc8\0\0\0\x04mood"].concat();
-    let read = TokenRecord::read(&StoredEntry::new(richer, at(1)), &key(1), &Scheme::Bearer).unwrap();
+    let read =
+        TokenRecord::read(&StoredEntry::new(richer, at(1)), &key(1), &Scheme::Bearer, &tenant()).unwrap();
     assert_eq!(read.token.secret().expose(), "eyJ.a.b");
 }
 
@@ -102,7 +107,7 @@ proptest! {
         let mut hostile = vec![version];
         hostile.extend_from_slice(entry.bytes().get(1..cut).unwrap_or_default());
         hostile.extend_from_slice(&bytes);
-        let read = TokenRecord::read(&StoredEntry::new(hostile, at(0)), &key(1), &Scheme::Bearer);
+        let read = TokenRecord::read(&StoredEntry::new(hostile, at(0)), &key(1), &Scheme::Bearer, &tenant());
         prop_assert!(version == VERSION || read.is_err());
     }
 
@@ -110,7 +115,7 @@ proptest! {
     fn any_token_and_time_survive(token in "[!-~]{1,300}", ends_at in 0..4_102_444_800_u64, skew in 0..900_u64) {
         let secret = AccessToken::new(Scheme::Bearer, Secret::new(token.as_str()), at(ends_at)).unwrap();
         let written = TokenRecord { token: secret, skew: Duration::from_secs(skew), ..record("t") };
-        let read = TokenRecord::read(&written.to_entry(&key(9)), &key(9), &Scheme::Bearer).unwrap();
+        let read = TokenRecord::read(&written.to_entry(&key(9)), &key(9), &Scheme::Bearer, &tenant()).unwrap();
         prop_assert_eq!(read.token.secret().expose(), token);
         prop_assert_eq!((read.token.expires_at(), read.skew.as_secs()), (at(ends_at), skew));
     }
