@@ -86,7 +86,7 @@ impl SecondLevel {
             queue: Queue::default(),
             writes_fail: AtomicBool::new(false),
             is_back: Notify::new(),
-            alone: Alone::default(),
+            alone: Alone::new(Instant::now()),
             has_told_unreadable: AtomicBool::new(false),
             has_told_dropped: AtomicBool::new(false),
             counts: Counts::default(),

@@ -71,8 +71,9 @@ pub(crate) async fn see_alone(engine: &TokenAcquirer, plan: &Plan, writes: usize
     let key = plan.key.as_ref();
     let level = engine.second_level(&key).filter(|_| !plan.is_write_only())?;
     let at = place(&key);
-    let _looking = level.alone.begin(&at)?;
-    let until = Instant::now() + engine.deadline();
+    let now = Instant::now();
+    let _looking = level.alone.begin(&at, now, level.patience())?;
+    let until = now + engine.deadline();
     Some(see_at(Look { engine, plan, level, at, until, writes }).await)
 }
 
@@ -84,13 +85,11 @@ async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize)
     if plan.force_refresh || (plan.claims.is_some() && plan.replaces.is_none()) {
         return Findings { level: Some(Arc::clone(level)), at: Some(at), ..Findings::default() };
     }
-    if level.alone.is_taken(&at) {
-        // No longer than the look may take: whoever looks may be held up by what is not ours.
-        drop(timeout(level.patience(), level.alone.is_over(&at)).await);
-        if let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&key)) {
-            let level = Some(Arc::clone(level));
-            return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
-        }
+    if level.alone.is_over(&at, Instant::now(), level.patience()).await
+        && let (false, Cached::Fresh(token)) = (plan.is_write_only(), engine.cache().get(&key))
+    {
+        let level = Some(Arc::clone(level));
+        return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
     }
     see_at(Look { engine, plan, level, at, until, writes }).await
 }
