@@ -537,6 +537,19 @@ struct Unhurried {
     asked: AtomicUsize,
 }
 
+impl Unhurried {
+    fn over(store: Arc<MemoryStore>) -> Arc<Self> {
+        Arc::new(Self { store, asked: AtomicUsize::new(0) })
+    }
+
+    /// With what another instance fetched for this request.
+    async fn with(kit: &Kit, request: &TokenRequest) -> Arc<Self> {
+        let store = kit.store();
+        get(&kit.instance(&store), request).await;
+        Self::over(store)
+    }
+}
+
 #[async_trait]
 impl StoreTokens for Unhurried {
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
@@ -561,10 +574,8 @@ impl StoreTokens for Unhurried {
 #[tokio::test]
 async fn those_who_come_while_one_looks_share_what_it_finds() {
     let kit = Kit::new();
-    let store = kit.store();
     let request = as_app(ORDERS);
-    get(&kit.instance(&store), &request).await;
-    let store = Arc::new(Unhurried { store, asked: AtomicUsize::new(0) });
+    let store = Unhurried::with(&kit, &request).await;
     let cold = kit.instance(&store);
     let tokens = join_all((0..100).map(|_| cold.acquire(&request))).await;
     assert!(tokens.iter().all(Result::is_ok));
@@ -574,10 +585,8 @@ async fn those_who_come_while_one_looks_share_what_it_finds() {
 #[tokio::test]
 async fn whoever_stops_looking_takes_nothing_from_the_others() {
     let kit = Kit::new();
-    let store = kit.store();
     let request = as_app(ORDERS);
-    get(&kit.instance(&store), &request).await;
-    let store = Arc::new(Unhurried { store, asked: AtomicUsize::new(0) });
+    let store = Unhurried::with(&kit, &request).await;
     let cold = kit.instance(&store);
     let mut first = cold.acquire(&request);
     assert!(futures_util::poll!(&mut first).is_pending());
@@ -593,7 +602,7 @@ async fn whoever_stops_looking_takes_nothing_from_the_others() {
 #[tokio::test]
 async fn a_lone_caller_asks_a_store_once_that_has_nothing() {
     let kit = Kit::new();
-    let store = Arc::new(Unhurried { store: kit.store(), asked: AtomicUsize::new(0) });
+    let store = Unhurried::over(kit.store());
     get(&kit.instance(&store), &as_app(ORDERS)).await;
     assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (1, 1));
 }
