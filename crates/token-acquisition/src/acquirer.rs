@@ -297,7 +297,10 @@ impl TokenAcquirer {
             let mut seen = if engine.store().is_none() || may_be_here {
                 None
             } else {
-                engine.see_alone(&plan, writes).await
+                let mut look = LoneLook { engine: &engine, plan: &plan, is_through: false };
+                let seen = engine.see_alone(&plan, writes).await;
+                look.is_through = true;
+                seen
             };
             match seen.as_mut().and_then(|(findings, _)| findings.token.take()) {
                 Some(token) => Ok(token),
@@ -402,6 +405,23 @@ impl TokenAcquirer {
     fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
         let _runtime = Handle::try_current().ok()?;
         Some(self.board(Arc::new(self.plan(request).ok()?), Purpose::Refresh, None))
+    }
+}
+
+/// Somebody looks into the store without a flight. Where they go away before it answers, a flight goes
+/// on: else callers who wait for less than a store that hangs may take would never have a token, and
+/// nobody would learn that it hangs.
+struct LoneLook<'a> {
+    engine: &'a TokenAcquirer,
+    plan: &'a Arc<Plan>,
+    is_through: bool,
+}
+
+impl Drop for LoneLook<'_> {
+    fn drop(&mut self) {
+        if !self.is_through && Handle::try_current().is_ok() {
+            drop(self.engine.board(Arc::clone(self.plan), Purpose::Fetch, None));
+        }
     }
 }
 

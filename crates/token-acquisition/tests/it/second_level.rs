@@ -598,6 +598,28 @@ async fn whoever_stops_looking_takes_nothing_from_the_others() {
     assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (2, 1));
 }
 
+/// They wait for less than a store may take that hangs, one after the other.
+#[tokio::test]
+async fn whoever_goes_away_while_looking_leaves_a_flight_to_the_next() {
+    let kit = Kit::new();
+    let store = kit.store();
+    store.hang();
+    let cold = kit.instance(&store);
+    let requests = [as_app(ORDERS), as_app(GRAPH)];
+    for request in &requests {
+        let mut impatient = cold.acquire(request);
+        assert!(futures_util::poll!(&mut impatient).is_pending());
+        drop(impatient);
+    }
+    assert_eq!(cold.explain(&requests[0]).flights, 2);
+    store.come_back();
+    cold.settled().await;
+    for request in &requests {
+        at_once(&cold, request);
+    }
+    assert_eq!(kit.count(), 2);
+}
+
 /// Nothing is there: the one who looked says so to the flight that it begins.
 #[tokio::test]
 async fn a_lone_caller_asks_a_store_once_that_has_nothing() {
