@@ -61,6 +61,8 @@ async fn try_with_keys(
     trial.keys_are_rotated_and_nothing_is_lost().await;
     trial.a_clock_may_be_off().await;
     let ending = trial.put_what_ends().await;
+    pass(ends::PASSES_BEFORE).await;
+    trial.what_has_not_ended_is_there(&ending).await;
     // What has no clock that can be held passes the time with work.
     join(pass(ends::PASSES), trial.many_keys(keys)).await;
     trial.what_has_ended_is_gone(ending).await;
@@ -199,6 +201,7 @@ impl<'a> Trial<'a> {
 #[cfg(test)]
 mod tests {
     use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
         pin::pin,
         sync::Arc,
         task::{Context, Poll, Waker},
@@ -227,5 +230,19 @@ mod tests {
         clock.advance(3 * HOUR);
         assert!(run(store.get(&StoreKey::digest(["any"]))).unwrap().is_none());
         assert!(store.entries().is_empty(), "nothing is left behind that does not end");
+    }
+
+    #[test]
+    fn a_store_that_lets_go_too_early_is_none() {
+        let (clock, fast) = (Arc::new(ManualClock::default()), Arc::new(ManualClock::default()));
+        fast.advance(Duration::from_secs(1));
+        let store = MemoryStore::new(fast.clone());
+        let pass = async |time| {
+            clock.advance(time);
+            fast.advance(time);
+        };
+        let tried = catch_unwind(AssertUnwindSafe(|| run(store_conformance(&store, &*clock, pass))));
+        let told = tried.unwrap_err().downcast::<&str>().unwrap();
+        assert_eq!(*told, "an entry is kept until its time");
     }
 }

@@ -7,13 +7,17 @@ use crate::{StoreKey, StoredEntry};
 
 /// How long an entry lives that ends within the trial.
 const SHORT: Duration = Duration::from_secs(2);
-/// Longer than that, and than the second that a store may be late.
-pub(super) const PASSES: Duration = Duration::from_millis(3_200);
+/// Less than that, so that it is still there.
+pub(super) const PASSES_BEFORE: Duration = Duration::from_millis(1_200);
+/// Together with that longer than it lives, and than the second that a store may be late.
+pub(super) const PASSES: Duration = Duration::from_secs(2);
 
 const MINUTES: Duration = Duration::from_secs(300);
 
 /// What was put to end.
 pub(super) struct Ending {
+    /// Before this none of it ends.
+    until: SystemTime,
     short: StoreKey,
     prolonged: StoreKey,
     new: StoreKey,
@@ -22,8 +26,12 @@ pub(super) struct Ending {
 #[expect(clippy::expect_used, reason = "these are assertions of tests")]
 impl Trial<'_> {
     pub(super) async fn put_what_ends(&self) -> Ending {
-        let ending =
-            Ending { short: self.key("short"), prolonged: self.key("prolonged"), new: self.key("new") };
+        let ending = Ending {
+            until: self.clock.now() + SHORT,
+            short: self.key("short"),
+            prolonged: self.key("prolonged"),
+            new: self.key("new"),
+        };
         self.put(&ending.prolonged, b"short", SHORT).await;
         self.put(&ending.prolonged, b"long", HOUR).await;
         assert!(self.put_new(&ending.new, b"short", SHORT).await, "nothing was there");
@@ -32,7 +40,16 @@ impl Trial<'_> {
         ending
     }
 
-    pub(super) async fn what_has_ended_is_gone(&self, Ending { short, prolonged, new }: Ending) {
+    /// A store may be late, and never early.
+    pub(super) async fn what_has_not_ended_is_there(&self, Ending { until, short, new, .. }: &Ending) {
+        for key in [short, new] {
+            let is_there = self.get(key).await.is_some();
+            // On a machine that is busy its time may be over by now.
+            assert!(is_there || self.clock.now() >= *until, "an entry is kept until its time");
+        }
+    }
+
+    pub(super) async fn what_has_ended_is_gone(&self, Ending { short, prolonged, new, .. }: Ending) {
         assert!(self.get(&short).await.is_none(), "an entry whose time has passed is gone");
         assert!(!self.remove(&short).await, "what has ended is not there to be removed");
         self.holds(&prolonged, b"long", "a later put gives a later time").await;
