@@ -15,7 +15,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use crate::{
     builder::CosmosStoreBuilder,
     connect::{Closed, Door},
-    item::Item,
+    item::{self, Item},
     words,
 };
 
@@ -71,10 +71,6 @@ impl CosmosStore {
         self.error(words::of(error))
     }
 
-    fn unreadable(&self) -> StoreError {
-        self.error("holds something else under the key of an entry")
-    }
-
     /// Asks within the store's time.
     ///
     /// A caller may give up long before that. The request goes on without them, in a task that ends
@@ -103,13 +99,13 @@ impl CosmosStore {
         })
     }
 
-    async fn read(&self, key: &StoreKey) -> Result<Option<(Item, Option<String>)>, StoreError> {
+    /// What lies under a key, if it is one of ours, and its tag.
+    async fn read(&self, key: &StoreKey) -> Result<Option<(Option<Item>, Option<String>)>, StoreError> {
         let id = key.to_text();
         match Box::pin(self.container().await?.read_item(id.clone(), &id, None)).await {
             Ok(found) => {
                 let tag = found.headers().etag().map(ToString::to_string);
-                let item = found.into_model().map_err(|_error| self.unreadable())?;
-                Ok(Some((item, tag)))
+                Ok(Some((found.into_model().ok(), tag)))
             }
             Err(error) if error.status().is_not_found() => Ok(None),
             Err(error) => Err(self.refused(&error)),
@@ -127,7 +123,7 @@ impl CosmosStore {
         }
         // In the last second before Cosmos takes an item away it may have ended already.
         let Some((there, Some(tag))) = self.read(&key).await? else { return Ok(false) };
-        if !there.has_ended(now) {
+        if !there.is_some_and(|there| there.has_ended(now)) {
             return Ok(false);
         }
         let only_that = ItemWriteOptions::default().with_precondition(Precondition::if_match(tag));
@@ -146,10 +142,11 @@ impl StoreTokens for CosmosStore {
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
         let (store, key) = (self.clone(), *key);
         let found = self.within_time(async move { store.read(&key).await }).await?;
-        let Some((item, _)) = found.filter(|(item, _)| !item.has_ended(self.0.clock.now())) else {
+        let Some((item, _)) = found else { return Ok(None) };
+        if item.as_ref().is_some_and(|item| item.has_ended(self.0.clock.now())) {
             return Ok(None);
-        };
-        item.to_entry().map(Some).ok_or_else(|| self.unreadable())
+        }
+        Ok(Some(item.and_then(|item| item.to_entry()).unwrap_or_else(item::unreadable)))
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {

@@ -16,17 +16,19 @@ pub(crate) fn encode(entry: &StoredEntry) -> Result<Vec<u8>, Failure> {
     if value.len() > MAX_VALUE { Err(Failure::TooLarge) } else { Ok(value) }
 }
 
-/// Reads the value back.
+/// Reads the value back. What is not in this form was spoilt, or is of another version or program: it
+/// goes on as it lies there, because nobody can open it, and whoever tries counts it.
 pub(crate) fn decode(mut value: Vec<u8>) -> Result<StoredEntry, Failure> {
-    let (nanoseconds, _) = value
-        .strip_prefix(&MARK)
-        .and_then(|rest| rest.split_first_chunk::<8>())
-        .filter(|_| value.len() <= MAX_VALUE)
-        .ok_or(Failure::Foreign)?;
-    let since = Duration::from_nanos(u64::from_be_bytes(*nanoseconds));
-    let expires_at = UNIX_EPOCH.checked_add(since).ok_or(Failure::Foreign)?;
+    if value.len() > MAX_VALUE {
+        return Err(Failure::Foreign);
+    }
+    let end = value.strip_prefix(&MARK).and_then(|rest| rest.first_chunk::<END>());
+    let since = end.map(|nanoseconds| Duration::from_nanos(u64::from_be_bytes(*nanoseconds)));
+    let Some(expires_at) = since.and_then(|since| UNIX_EPOCH.checked_add(since)) else {
+        return Ok(StoredEntry::new(value, UNIX_EPOCH));
+    };
     // In the room in which it came: another one of this size costs more than all the rest here.
-    drop(value.drain(..MARK.len() + nanoseconds.len()));
+    drop(value.drain(..MARK.len() + END));
     Ok(StoredEntry::new(value, expires_at))
 }
 
@@ -39,6 +41,9 @@ pub(crate) fn life(entry: &StoredEntry, now: SystemTime) -> Option<u64> {
 
 /// `e` for this program, and the version of the form.
 const MARK: [u8; 2] = [b'e', 1];
+
+/// How many bytes tell when it ends.
+const END: usize = 8;
 
 /// A hundred years: Redis refuses a life whose end its clock cannot write.
 const LONGEST: u64 = 100 * 365 * 24 * 3_600 * 1_000;
@@ -57,12 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_foreign() {
+    fn what_is_not_ours_goes_on_as_it_is() {
         let ours = encode(&StoredEntry::new(*b"x", UNIX_EPOCH)).unwrap();
         let newer = [b"e\x02", &ours[2..]].concat();
         for value in [&b""[..], b"e", &ours[..9], b"another program's value", &newer] {
-            assert!(matches!(decode(value.to_vec()), Err(Failure::Foreign)));
+            let entry = decode(value.to_vec()).unwrap();
+            assert_eq!((entry.bytes(), entry.expires_at()), (value, UNIX_EPOCH));
         }
+        assert!(matches!(decode(vec![b'e'; MAX_VALUE + 1]), Err(Failure::Foreign)));
         let large = StoredEntry::new(vec![0; MAX_VALUE], UNIX_EPOCH);
         assert!(matches!(encode(&large), Err(Failure::TooLarge)));
     }

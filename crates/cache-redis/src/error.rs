@@ -119,6 +119,9 @@ fn refusal(code: &str, detail: &str) -> String {
         "MOVED" | "ASK" | "TRYAGAIN" => "is a cluster that is moving this key",
         "WRONGTYPE" => "keeps something else under this key, which was left as it is",
         "ERR" if detail.contains("DB index") => "has no such database (defaultDatabase)",
+        "ERR" if detail.contains("SELECT is not allowed") => {
+            "is a cluster, which has one database only: leave defaultDatabase out"
+        }
         _ => return format!("refused with {}", if is_word(code) { code } else { "an unknown word" }),
     };
     words.to_owned()
@@ -156,7 +159,10 @@ pub(crate) fn away(error: &io::Error) -> Failure {
             io::ErrorKind::ConnectionRefused => "cannot be reached: nothing listens there",
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => CLOSED,
             io::ErrorKind::TimedOut => "cannot be connected to in time",
-            _ => "cannot be reached",
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                "cannot be reached: no route leads to it"
+            }
+            _ => "cannot be reached, or its name cannot be resolved",
         },
     })
 }

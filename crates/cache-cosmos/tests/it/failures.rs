@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_abstractions::{
-    Clock, StoreError, StoreKey, StoreTokens, StoredEntry,
-    testing::{ManualClock, assert_no_secrets},
+    Clock, Kept, StoreError, StoreKey, StoreTokens, StoredEntry, Unreadable,
+    testing::{ManualClock, assert_no_secrets, share},
 };
 use entra_cache_cosmos::CosmosStore;
 
@@ -149,4 +149,21 @@ async fn a_frozen_account_takes_no_longer_than_is_said() {
     assert_eq!(words(&error), "cannot be reached: no answer within 2s");
     double.with(|container| container.refuses = None);
     assert!(store.get(&key()).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_item_of_ours_is_what_cannot_be_opened() {
+    let Bench { double, clock, store } = Bench::start().await;
+    let shared = share(Arc::new(store.clone()));
+    let spoil = |name: &str, value: serde_json::Value| {
+        double.with(|container| container.items.get_mut(&key().to_text()).unwrap().item[name] = value);
+    };
+    for (name, value) in [("value", "%".into()), ("value", 1.into()), ("expires_at", "later".into())] {
+        shared.put(&key(), &entry(&clock)).await.unwrap();
+        spoil(name, value);
+        assert_eq!(shared.get(&key()).await.unwrap(), Kept::Unreadable(Unreadable::UnknownVersion), "{name}");
+        assert!(!shared.put_new(&key(), &entry(&clock)).await.unwrap(), "something is there");
+    }
+    shared.put(&key(), &entry(&clock)).await.unwrap();
+    assert!(shared.get(&key()).await.unwrap().entry().is_some(), "what is put takes its place");
 }

@@ -63,6 +63,9 @@ async fn a_cluster() {
         all.put(&key, entry(b"spread")).await.unwrap();
         assert!(first.get(&key).await.unwrap().is_some());
     }
+    let database = store(format!("{},defaultDatabase=1", ports.join(",")));
+    let error = database.get(&key("1")).await.unwrap_err();
+    assert!(error.what().contains("one database only: leave defaultDatabase out"), "{error}");
     for node in cluster.nodes() {
         let count: u64 = node.command(&["DBSIZE"]).unwrap().trim().parse().unwrap();
         assert!(count > 10, "each server keeps its share: {count}");

@@ -1,5 +1,6 @@
 //! Beside the entries of .NET's `IDistributedCache`, under the same prefix.
 
+use entra_abstractions::{Kept, Unreadable, testing::share};
 use entra_services::Redis;
 
 use super::*;
@@ -25,11 +26,17 @@ async fn keys_stand_where_dotnet_has_them_and_its_own_are_left_alone() {
     assert!(!ours.put_new(&key("b"), entry(b"x")).await.unwrap(), "it is not replaced");
     assert_eq!(redis.command(&["TYPE", &foreign]).unwrap().trim(), "hash");
 
-    // A text of somebody else, and one that never ends.
+    // A text of somebody else, or of a later version: none of them opens, and none is a store that fails.
     let text = format!("it:{}", key("c").to_text());
-    redis.command(&["SET", &text, "s3cret"]).unwrap();
-    let error = ours.get(&key("c")).await.unwrap_err();
-    assert!(error.what().contains("something else") && !error.to_string().contains("s3cret"), "{error}");
+    let shared = share(Arc::new(ours.clone()));
+    for value in ["s3cret", "e\u{2}a later version", "e"] {
+        redis.command(&["SET", &text, value]).unwrap();
+        assert_eq!(shared.get(&key("c")).await.unwrap(), Kept::Unreadable(Unreadable::UnknownVersion));
+    }
+    shared.put(&key("c"), &entry(b"x")).await.unwrap();
+    assert!(shared.get(&key("c")).await.unwrap().entry().is_some(), "what is put takes its place");
+
+    // One that never ends.
     redis.command(&["SETRANGE", &text, "5000000", "x"]).unwrap();
     assert!(ours.get(&key("c")).await.is_err(), "no more is read than can be ours");
 }
