@@ -20,7 +20,7 @@ use crate::{
     builder::SqlServerStoreBuilder,
     connect::{Connection, Door, Unconnected},
     pool::Pool,
-    table::{Found, Table},
+    table::{Found, MAX_VALUE, Table},
     words,
 };
 
@@ -208,6 +208,13 @@ impl SqlServerStore {
         }
     }
 
+    fn check_size(&self, entry: &StoredEntry) -> Result<(), StoreError> {
+        if entry.bytes().len() <= MAX_VALUE {
+            return Ok(());
+        }
+        Err(self.error("keeps no entry of more than 1 MiB"))
+    }
+
     fn unreadable(&self) -> StoreError {
         self.error("answers with something other than the row that was asked for")
     }
@@ -272,12 +279,14 @@ impl StoreTokens for SqlServerStore {
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {
+        self.check_size(&entry)?;
         self.ask(Ask::Put(*key, entry)).await?;
         self.clean_now_and_then().await;
         Ok(())
     }
 
     async fn put_new(&self, key: &StoreKey, entry: StoredEntry) -> Result<bool, StoreError> {
+        self.check_size(&entry)?;
         Ok(!self.ask(Ask::PutNew(*key, entry)).await?.is_empty())
     }
 

@@ -8,6 +8,9 @@ use entra_abstractions::{Misconfigured, Section};
 /// Milliseconds since 1970 by the clock of the server.
 const NOW: &str = "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())";
 
+/// A larger entry is neither kept nor read: a token has 2 to 16 KiB.
+pub(crate) const MAX_VALUE: usize = 1024 * 1024;
+
 /// The statements for one table. A parameter is cast to the column's type, so that the key is
 /// looked up in the index as it is.
 #[derive(Debug)]
@@ -54,8 +57,10 @@ impl Table {
             )
         };
         Ok(Self {
+            // Never more than can be one of ours.
             get: format!(
-                "SELECT [value], [expires_at] FROM {name} WHERE [key] = {key} AND [expires_at] > {NOW};"
+                "SELECT [value], [expires_at] FROM {name} WHERE [key] = {key} AND [expires_at] > {NOW} \
+                 AND DATALENGTH([value]) <= {MAX_VALUE};"
             ),
             put: merge("", ""),
             // OUTPUT tells what was done; a count of rows can be switched off on the server.

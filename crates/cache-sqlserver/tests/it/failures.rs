@@ -280,6 +280,22 @@ async fn a_gateway_sends_on() {
 }
 
 #[tokio::test]
+async fn no_more_is_read_than_can_be_an_entry() {
+    let Bench { double, clock, store } = Bench::start().await;
+    let of = |length| StoredEntry::new(vec![7; length], clock.now() + Duration::from_secs(60));
+    store.put(&key(), of(1_048_576)).await.unwrap();
+    assert_eq!(store.get(&key()).await.unwrap().unwrap().bytes().len(), 1_048_576);
+    for error in
+        [store.put(&key(), of(1_048_577)).await.err(), store.put_new(&key(), of(1_048_577)).await.err()]
+    {
+        assert_eq!(words(&error.unwrap()), "keeps no entry of more than 1 MiB");
+    }
+    // Somebody else wrote it.
+    double.with(|table| table.rows.values_mut().for_each(|(value, _)| value.push(7)));
+    assert!(store.get(&key()).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn ended_rows_are_cleaned_away_by_use() {
     let Bench { double, clock, store } = Bench::start().await;
     double.with(|table| {
