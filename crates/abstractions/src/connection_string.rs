@@ -141,6 +141,31 @@ impl ConnectionString {
     pub fn parts(&self) -> Result<ConnectionParts, Misconfigured> {
         ConnectionParts::parse(self.text.expose(), &self.path)
     }
+
+    /// What a URL of one of these schemes says, as parts: `Host`, `Port`, `Database`, `User ID`,
+    /// `Password`, and those behind its `?` by their names, without `-` and `_`.
+    ///
+    /// ```
+    /// use entra_abstractions::{ConnectionString, Section};
+    ///
+    /// let text = "postgres://app:s3cret%3F@db.example:5433/tokens?ssl-mode=require";
+    /// let mut parts = ConnectionString::of(&Section::default(), text)?.url_parts(&["postgres"])?;
+    /// assert_eq!(parts.text(&["Server", "Host"]).as_deref(), Some("db.example"));
+    /// assert_eq!(parts.take(&["Password"]).unwrap().expose(), "s3cret?");
+    /// assert_eq!(parts.text(&["SSL Mode"]).as_deref(), Some("require"));
+    /// # Ok::<(), entra_abstractions::Misconfigured>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when it is no URL, or one of another scheme; the developer must act.
+    pub fn url_parts(&self, schemes: &[&str]) -> Result<ConnectionParts, Misconfigured> {
+        if !self.scheme().is_some_and(|scheme| schemes.contains(&scheme.as_str())) {
+            let begins = schemes.first().copied().unwrap_or_default();
+            let fault = format!("a URL that begins with {begins}:// is expected here");
+            return Err(Misconfigured::new(fault).at(&self.path));
+        }
+        ConnectionParts::of_url(&self.url()?, &self.path)
+    }
 }
 
 /// What no connection string looks like: a word, without a dot or a port. `localhost` is a host to

@@ -1,8 +1,8 @@
 //! Where a server is and how to log in to it, out of a connection string in .NET's syntax or a URL.
 
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
-use entra_abstractions::{ConnectionParts, ConnectionString, Faults, Misconfigured, Secret, Section};
+use entra_abstractions::{ConnectionParts, ConnectionString, Faults, Misconfigured, Secret};
 
 use crate::{
     builder::Authority,
@@ -55,6 +55,8 @@ pub(crate) enum Tls {
 
 /// How a driver of .NET names the parts, synonyms and those of URLs included.
 pub(crate) struct Spelling {
+    /// Of its URLs.
+    pub(crate) schemes: &'static [&'static str],
     pub(crate) port: u16,
     pub(crate) host: &'static [&'static str],
     pub(crate) database: &'static [&'static str],
@@ -86,7 +88,8 @@ impl Address {
     /// # Errors
     /// [`Misconfigured`] tells every part that is missing, wrong or not understood, by its name.
     pub(crate) fn new(connection: &ConnectionString, spelling: &Spelling) -> Result<Self, Misconfigured> {
-        let mut parts = if connection.is_url() { parts_of_url(connection)? } else { connection.parts()? };
+        let mut parts =
+            if connection.is_url() { connection.url_parts(spelling.schemes)? } else { connection.parts()? };
         let mut faults = Faults::default();
         parts.ignore(spelling.meaningless);
         let tls = tls(&mut parts, spelling, &mut faults);
@@ -97,18 +100,23 @@ impl Address {
             }
             value.unwrap_or_default()
         };
-        let host = needed(&mut parts, spelling.host);
+        let written = needed(&mut parts, spelling.host);
         let database = needed(&mut parts, spelling.database);
         let user = needed(&mut parts, spelling.user);
-        if host.contains(',') {
+        let (host, port) = apart(&written);
+        let own_port = port.map(str::parse).transpose();
+        if written.contains(',') {
             let fault = parts.fault(spelling.host, "several hosts are not understood");
             faults.add(fault.hint("name the one that leads to whichever is primary"));
+        } else if own_port.is_err() {
+            faults.add(parts.fault(spelling.host, "what stands behind its : is no port"));
         }
         let port = parts.number(&["Port"], &mut faults).unwrap_or(spelling.port);
+        let port = own_port.ok().flatten().unwrap_or(port);
         let client = client(&mut parts, spelling, &mut faults);
         let connections = parts.number(spelling.connections, &mut faults).filter(|number| *number > 0);
         let address = Self {
-            host,
+            host: host.to_owned(),
             port,
             database,
             user,
@@ -233,28 +241,15 @@ fn client(parts: &mut ConnectionParts, spelling: &Spelling, faults: &mut Faults)
     }
 }
 
-/// A URL says the same in another form: `postgres://user:password@host:port/database?sslmode=require`.
-fn parts_of_url(connection: &ConnectionString) -> Result<ConnectionParts, Misconfigured> {
-    let url = connection.url()?;
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let mut text = String::new();
-    let mut part = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = write!(text, "{name}='{}';", value.replace('\'', "''"));
-        }
+/// `host:port`, as Npgsql has it. An address of version 6 has its port behind brackets, the folder of a
+/// socket has none.
+fn apart(host: &str) -> (&str, Option<&str>) {
+    let (host, port) = match host.rsplit_once(':') {
+        _ if host.starts_with('/') => (host, None),
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
     };
-    let host = url.host_str().unwrap_or_default();
-    part("Host", host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host));
-    part("Port", &url.port().map(|port| port.to_string()).unwrap_or_default());
-    part("Database", &decoded(url.path().trim_start_matches('/')));
-    part("User ID", &decoded(url.username()));
-    part("Password", &decoded(url.password().unwrap_or_default()));
-    for (name, value) in url.query_pairs() {
-        part(&name.replace(['-', '_'], ""), &value);
-    }
-    let text = Secret::new(text);
-    let nothing = Section::default();
-    ConnectionString::of(&nothing, text.expose())?.at(connection.path()).parts()
+    (host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host), port)
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ impl Failure {
     pub(crate) fn of_driver(error: &Error) -> Self {
         match error {
             Error::Io(error) if is_certificate(error) => Self::new(Kind::Tls, untrusted(error)),
-            Error::Io(error) => Self::new(Kind::Away, error.kind().to_string()),
+            // Its kind alone says nothing of a name that cannot be resolved.
+            Error::Io(error) => Self::new(Kind::Away, error.to_string()),
             Error::Tls(error) => Self::new(Kind::Tls, error.to_string()),
             Error::Configuration(error) => Self::new(Kind::Other, error.to_string()),
             Error::Protocol(_) | Error::WorkerCrashed => Self::new(Kind::Away, "the connection broke"),
@@ -132,6 +133,9 @@ mod tests {
         let failure = Failure::of_driver(&Error::Io(io::ErrorKind::ConnectionRefused.into()));
         assert_eq!(failure.to_string(), "cannot be reached: connection refused");
         assert!(failure.ends_connection());
+        let unresolved = io::Error::other("failed to lookup address information: Name or service not known");
+        let failure = Failure::of_driver(&Error::Io(unresolved));
+        assert!(failure.to_string().ends_with("lookup address information: Name or service not known"));
         let failure = Failure::new(Kind::Full, "disk\nfull");
         assert_eq!(failure.to_string(), "is full: disk full");
         assert!(!failure.ends_connection());

@@ -213,6 +213,7 @@ fn failure(error: &dyn DatabaseError) -> Failure {
 
 /// <https://www.npgsql.org/doc/connection-string-parameters.html>
 pub(crate) const NPGSQL: Spelling = Spelling {
+    schemes: &["postgres", "postgresql"],
     port: 5432,
     host: &["Host", "Server"],
     database: &["Database", "DB"],
@@ -225,6 +226,7 @@ pub(crate) const NPGSQL: Spelling = Spelling {
     connections: &["Maximum Pool Size", "Max Pool Size"],
     application: &["Application Name", "applicationname"],
     meaningless: &[
+        "Array Nullability Mode",
         "Auto Prepare Min Usages",
         "Cancellation Timeout",
         "Channel Binding",
@@ -235,11 +237,17 @@ pub(crate) const NPGSQL: Spelling = Spelling {
         "Connection Lifetime",
         "Connection Pruning Interval",
         "connecttimeout",
+        "EF Admin Database",
+        "EF Template Database",
         "Encoding",
         "Enlist",
+        "Host Recheck Seconds",
         "Include Error Detail",
+        "Include Failed Batched Command",
         "Internal Command Timeout",
         "Keepalive",
+        "Load Balance Hosts",
+        "Load Balance Timeout",
         "Load Table Composites",
         "Log Parameters",
         "Max Auto Prepare",

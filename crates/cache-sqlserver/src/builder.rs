@@ -118,8 +118,7 @@ impl SqlServerStoreBuilder {
 
     /// Whether the connection string leaves it to a [credential](Self::credential) to log in.
     pub fn wants_credential(&self) -> bool {
-        let server = self.connection.parts().and_then(Server::read);
-        server.is_ok_and(|server| matches!(server.login, Login::Entra(_)))
+        Server::read(&self.connection).is_ok_and(|server| matches!(server.login, Login::Entra(_)))
     }
 
     /// Root certificates (PEM) to trust besides those of the system.
@@ -136,7 +135,7 @@ impl SqlServerStoreBuilder {
     /// understood.
     pub fn build(self) -> Result<SqlServerStore, Misconfigured> {
         let mut faults = Faults::default();
-        let server = faults.take(self.connection.parts().and_then(Server::read));
+        let server = faults.take(Server::read(&self.connection));
         let table = faults.take(Table::new(&self.section, &self.schema, &self.table));
         let (Some(server), Some(table)) = (server, table) else { return Err(faults.into_error()) };
         if matches!(server.login, Login::Entra(_)) && self.credential.is_none() {

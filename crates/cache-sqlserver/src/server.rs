@@ -1,10 +1,10 @@
-//! Reads a connection string as `SqlClient` writes it: which server and database, and how to log
-//! in. A part that is not understood is named, never its value.
+//! Reads a connection string as `SqlClient` writes it, or a URL: which server and database, and how
+//! to log in. A part that is not understood is named, never its value.
 //!
 //! <https://learn.microsoft.com/dotnet/api/microsoft.data.sqlclient.sqlconnection.connectionstring>
 
 use entra_abstractions::{
-    ClientId, ConnectionParts, Faults, ManagedIdentityId, Misconfigured, Scopes, Secret, TokenRequest,
+    ClientId, ConnectionString, Faults, ManagedIdentityId, Misconfigured, Scopes, Secret, TokenRequest,
     is_guid,
 };
 use tiberius::EncryptionLevel;
@@ -69,10 +69,19 @@ const WITHOUT_MEANING: [&str; 29] = [
 ];
 
 impl Server {
-    /// What these parts of a connection string say.
-    pub(crate) fn read(mut parts: ConnectionParts) -> Result<Self, Misconfigured> {
+    /// What a connection string says.
+    pub(crate) fn read(connection: &ConnectionString) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
-        let address = parts.text(&["Server", "Data Source", "Address", "Addr", "Network Address"]);
+        let (mut parts, address) = if connection.is_url() {
+            let mut parts = connection.url_parts(&["sqlserver", "mssql"])?;
+            let (host, port) = (parts.text(&["Host"]), parts.text(&["Port"]));
+            let address = host.map(|host| port.map_or(host.clone(), |port| format!("{host},{port}")));
+            (parts, address)
+        } else {
+            let mut parts = connection.parts()?;
+            let address = parts.text(&["Server", "Data Source", "Address", "Addr", "Network Address"]);
+            (parts, address)
+        };
         let database = parts.text(&["Database", "Initial Catalog"]);
         let user = parts.text(&["User ID", "UID", "User"]);
         let password = parts.take(&["Password", "PWD"]);

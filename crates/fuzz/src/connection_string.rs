@@ -20,7 +20,11 @@ pub fn connection_string(input: &[u8]) {
         let fault = format!("{fault} {fault:?}");
         assert!(text.len() < LONG || !fault.contains(text.trim()), "a URL got out");
     }
-    let Ok(mut parts) = written.parts() else { return };
+    let taken = match written.scheme() {
+        Some(scheme) => written.url_parts(&[&scheme]),
+        None => written.parts(),
+    };
+    let Ok(mut parts) = taken else { return };
     let mut faults = Faults::default();
     let password = parts.take(&["Password", "Pwd"]);
     let value = password.map(|password| password.expose().to_owned()).unwrap_or_default();

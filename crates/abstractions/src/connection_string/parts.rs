@@ -3,6 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
+use percent_encoding::percent_decode_str;
+use url::Url;
+
 use crate::{Faults, Misconfigured, Secret, section::nearest};
 
 /// Names with values, as in `Server=db.example;Password='a;b'`. Names are found without regard to
@@ -44,6 +47,33 @@ impl ConnectionParts {
             parts.retain(|part| !is_same(&part.name, &name));
             parts.push(Part { name, value });
             rest = after.trim_start_matches(between);
+        }
+        Ok(Self { path: path.to_owned(), parts, known: Vec::new() })
+    }
+
+    /// What a URL says.
+    pub(super) fn of_url(url: &Url, path: &str) -> Result<Self, Misconfigured> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let host = url.host_str().unwrap_or_default();
+        let named = [
+            ("Host", host.trim_matches(['[', ']']).to_owned()),
+            ("Port", url.port().map(|port| port.to_string()).unwrap_or_default()),
+            ("Database", decoded(url.path().trim_start_matches('/'))),
+            ("User ID", decoded(url.username())),
+            ("Password", decoded(url.password().unwrap_or_default())),
+        ];
+        let named = named.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let behind =
+            url.query_pairs().map(|(name, value)| (name.replace(['-', '_'], ""), value.into_owned()));
+        let mut parts: Vec<Part> = Vec::new();
+        for (name, value) in named.chain(behind).filter(|(_, value)| !value.is_empty()) {
+            // It may be the rest of a password in which a `?` was not encoded.
+            if !is_keyword(&name) {
+                let fault = Misconfigured::new("something behind the ? of the URL has no name").at(path);
+                return Err(fault.hint("a ? that is part of the password is written as %3F"));
+            }
+            parts.retain(|part| !is_same(&part.name, &name));
+            parts.push(Part { name, value: Secret::new(value) });
         }
         Ok(Self { path: path.to_owned(), parts, known: Vec::new() })
     }

@@ -65,3 +65,29 @@ fn faults_have_their_place() {
     let error = ConnectionString::of(&root(), "redis://s3cret@[").unwrap().at("X").url().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
 }
+
+#[test]
+fn a_url_has_parts_of_its_own_scheme() {
+    let of = |text: &str| {
+        let connection = ConnectionString::of(&Section::default(), text).unwrap().at("X");
+        connection.url_parts(&["postgres", "postgresql"]).map_err(|error| error.to_string())
+    };
+    let mut parts =
+        of("PostgreSQL://o%27brien:s3cret%3F%25@[::1]:5433/tok%20ens?ssl_mode=a&SslMode=b").unwrap();
+    let mut told = |name: &str| parts.text(&[name]);
+    assert_eq!(told("Host").as_deref(), Some("::1"));
+    assert_eq!(told("Port").as_deref(), Some("5433"));
+    assert_eq!(told("Database").as_deref(), Some("tok ens"));
+    assert_eq!(told("User ID").as_deref(), Some("o'brien"));
+    assert_eq!(told("Password").as_deref(), Some("s3cret?%"));
+    assert_eq!(told("SSL Mode").as_deref(), Some("b"), "the latter counts");
+    for (text, expected) in [
+        ("mysql://app:s3cret@db/x", "X: a URL that begins with postgres:// is expected here"),
+        ("Host=db;Password=s3cret", "X: a URL that begins with postgres:// is expected here"),
+        ("postgres://app:12?s3cret@db/x=1", "X: something behind the ? of the URL has no name"),
+        ("postgres://s3cret@[", "X: this is no URL"),
+    ] {
+        let error = of(text).unwrap_err();
+        assert!(error.starts_with(expected) && !error.contains("s3cret"), "{error}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Connection strings as drivers of .NET and people write them.
 
+use entra_abstractions::Section;
+
 use super::*;
 use crate::{mysql::MYSQL_CONNECTOR, postgres::NPGSQL};
 
@@ -44,6 +46,39 @@ fn a_url_says_the_same() {
     assert_eq!((address.tls, address.root_certificate.is_some()), (Tls::Verified, true));
     let address = read("mariadb://app@db.example/tokens?ssl-mode=VERIFY_IDENTITY", &MYSQL_CONNECTOR).unwrap();
     assert_eq!((address.port, address.tls, address.password), (3306, Tls::Verified, None));
+}
+
+#[test]
+fn a_host_may_have_its_port() {
+    let check = |host: &str, expected: (&str, u16)| {
+        let text = format!("Host={host};Port=1;Username=app;Database=tokens");
+        let address = read(&text, &NPGSQL).unwrap();
+        assert_eq!((address.host.as_str(), address.port), expected, "{host}");
+    };
+    check("db.example", ("db.example", 1));
+    check("db.example:5433", ("db.example", 5433));
+    check("[::1]:5433", ("::1", 5433));
+    check("[::1]", ("::1", 1));
+    check("::1", ("::1", 1));
+    check("/run/postgresql:1", ("/run/postgresql:1", 1));
+    for text in ["db:s3cret?", "db:0x1", "db:70000"] {
+        let text = format!("Host={text};Username=app;Database=tokens");
+        let error = read(&text, &NPGSQL).unwrap_err().to_string();
+        assert!(error.contains("Host: what stands behind its : is no port"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn a_url_of_another_kind_is_no_database_s() {
+    for (text, spelling, expected) in [
+        ("mysql://app:s3cret?@db/tokens", &NPGSQL, "a URL that begins with postgres:// is expected here"),
+        ("postgres://app:s3cret@db/tokens", &MYSQL_CONNECTOR, "a URL that begins with mysql:// is expected"),
+        ("redis://:s3cret@db/0", &NPGSQL, "a URL that begins with postgres:// is expected here"),
+    ] {
+        let error = read(text, spelling).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("s3cret"), "{error}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 
 fn read(text: &str) -> Server {
     let root = Section::new("", serde_json::json!({}));
-    ConnectionString::of(&root, text).and_then(|it| it.parts()).and_then(Server::read).unwrap()
+    ConnectionString::of(&root, text).and_then(|connection| Server::read(&connection)).unwrap()
 }
 
 #[test]
@@ -22,6 +22,26 @@ fn addresses() {
     for text in ["", "tcp:", "db,0", "db,70000", "db\\ONE", "np:\\\\db\\pipe", "admin:db", "(localdb)\\x,1"] {
         assert!(read_address(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_url_says_the_same() {
+    let server =
+        read("sqlserver://app%40shop:s3cret%3F%25@db.example:1434/Tokens?encrypt=strict&max-pool-size=7");
+    assert_eq!(server.name(), "SQL Server db.example:1434");
+    assert_eq!((server.database.as_str(), server.connections), ("Tokens", 7));
+    assert_eq!(server.encryption, EncryptionLevel::Strict);
+    let Login::Password { user, password } = server.login else { panic!("a password is expected") };
+    assert_eq!((user.as_str(), password.expose()), ("app@shop", "s3cret?%"));
+    assert_eq!(read("mssql://a:b@[::1]/t").name(), "SQL Server ::1:1433");
+    let error = |text: &str| {
+        let connection = ConnectionString::of(&Section::default(), text).unwrap().at("X");
+        Server::read(&connection).unwrap_err().to_string()
+    };
+    let told = error("postgres://app:s3cret@db/Tokens");
+    assert_eq!(told, "X: a URL that begins with sqlserver:// is expected here");
+    let told = error("mssql://app:s3cret@db?instance=ONE");
+    assert!(told.contains("Database: missing") && told.contains("instance: not understood"), "{told}");
 }
 
 #[test]
