@@ -227,6 +227,30 @@ async fn a_server_of_a_cluster() {
     println!("after a server of a cluster came back: all answered within {:?}", start.elapsed());
 }
 
+/// The server that was configured is gone for good, and its replica has its slots.
+#[tokio::test]
+async fn a_replica_of_a_cluster_takes_over() {
+    let cluster = Arc::new(RedisCluster::with_replica().unwrap());
+    let store = store(cluster.urls().remove(0));
+    let keys: Vec<StoreKey> = (0..30).map(|index| key(&index.to_string())).collect();
+    for key in &keys {
+        store.put(key, entry(b"x")).await.unwrap();
+    }
+    cluster.nodes()[0].kill();
+    let start = watch();
+    for key in &keys {
+        until_answered(&store, key, SOON).await;
+    }
+    println!("after a fail-over in a cluster: all answered within {:?}", start.elapsed());
+    // It comes back as a replica of its replica, and sends on whoever asks it first.
+    apart(&cluster, |cluster| cluster.nodes()[0].restart().unwrap()).await;
+    let later = self::store(cluster.urls().remove(0));
+    for key in &keys {
+        assert!(store.get(key).await.unwrap().is_some());
+        until_answered(&later, key, SOON).await;
+    }
+}
+
 trait Restarted {
     fn restarted(&self);
 }
