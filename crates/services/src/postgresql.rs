@@ -41,8 +41,17 @@ impl PostgreSql {
     /// As [`start`](Self::start).
     #[cfg(feature = "tls")]
     pub fn tls() -> Result<Self, Failure> {
+        Self::tls_named(crate::tls::HERE)
+    }
+
+    /// The same, with a certificate for these names.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[cfg(feature = "tls")]
+    pub fn tls_named(names: &[&str]) -> Result<Self, Failure> {
         let folder = Folder::new("postgresql")?;
-        let crate::tls::Files { ca, certificate, key } = crate::tls::write(&folder)?;
+        let crate::tls::Files { ca, certificate, key } = crate::tls::write(&folder, names)?;
         let options = [
             "ssl=on".to_owned(),
             format!("ssl_cert_file={}", certificate.display()),

@@ -57,7 +57,7 @@ impl Redis {
     #[cfg(feature = "tls")]
     pub fn tls() -> Result<Self, Failure> {
         let folder = Folder::new("redis")?;
-        let crate::tls::Files { ca, certificate, key } = crate::tls::write(&folder)?;
+        let crate::tls::Files { ca, certificate, key } = crate::tls::write(&folder, crate::tls::HERE)?;
         let file = |path: &Path| path.display().to_string();
         let options = [
             ["--tls-ca-cert-file", &file(&ca)],

@@ -13,9 +13,12 @@ pub(crate) struct Files {
     pub(crate) key: PathBuf,
 }
 
-/// Writes them into the folder of the server.
-pub(crate) fn write(folder: &Folder) -> Result<Files, Failure> {
-    let made = make().map_err(|error| Failure::new(format!("no certificate could be made: {error}")))?;
+/// The names of this machine, by which tests know a server.
+pub(crate) const HERE: &[&str] = &["localhost", "127.0.0.1"];
+
+/// Writes them into the folder of the server, which is certified by these names.
+pub(crate) fn write(folder: &Folder, names: &[&str]) -> Result<Files, Failure> {
+    let made = make(names).map_err(|error| Failure::new(format!("no certificate could be made: {error}")))?;
     Ok(Files {
         ca: folder.write("ca.pem", &made.ca)?,
         certificate: folder.write("certificate.pem", &made.certificate)?,
@@ -29,7 +32,7 @@ struct Made {
     key: String,
 }
 
-fn make() -> Result<Made, Error> {
+fn make(names: &[&str]) -> Result<Made, Error> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "CA of a test's server");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +40,7 @@ fn make() -> Result<Made, Error> {
     let ca = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate()?;
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?.pem();
     Ok(Made { ca, certificate, key: key.serialize_pem() })
 }

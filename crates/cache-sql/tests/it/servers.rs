@@ -67,6 +67,34 @@ async fn starts_ten_times(builder: SqlStoreBuilder) {
     }
 }
 
+/// Rows that ended long ago leave, batch by batch, once somebody writes; what has not ended stays. `sql`
+/// asks the server as its administrator, and `ended` is how it makes 2,500 of them.
+async fn cleans_what_has_ended(
+    builder: SqlStoreBuilder,
+    sql: impl Fn(&str) -> String,
+    table: &str,
+    ended: &str,
+) {
+    let clock = Arc::new(ManualClock::default());
+    let store = builder.create_if_not_exists(true).clock(clock.clone()).timeout(AGES).build().unwrap();
+    let late = || StoredEntry::new(*b"late", clock.now() + 10 * HOUR);
+    // It makes the table; a first write might clean by chance.
+    assert!(store.get(&key("late")).await.unwrap().is_none());
+    sql(ended);
+    let rows = || sql(&format!("SELECT count(*) FROM {table} WHERE expires_at = 1")).trim().to_owned();
+    assert_eq!(rows(), "2500");
+    store.put(&key("late"), late()).await.unwrap();
+    clock.advance(HOUR);
+    store.put(&key("late"), late()).await.unwrap();
+    let began = clock_of_the_wall();
+    while rows() != "0" {
+        assert!(began.elapsed() < AGES, "{} are left", rows());
+        pass(Duration::from_millis(20)).await;
+    }
+    println!("2,500 rows left in {:?}", began.elapsed());
+    assert_eq!(store.get(&key("late")).await.unwrap().unwrap().bytes(), b"late");
+}
+
 /// Many writers of few keys on several instances: nobody fails, and what is read is whole.
 async fn writes_from_all_sides(builder: SqlStoreBuilder) {
     let builder = builder.create_if_not_exists(true).timeout(AGES);
@@ -160,6 +188,16 @@ async fn trusts_the_authority_of_the_section(kind: &str, connection: &str, ca: &
     let twice =
         format!("{connection};{}=/etc/ca.pem", if kind == "MySql" { "SslCa" } else { "Root Certificate" });
     assert!(told(&twice, ca).contains("names a root certificate as well"));
+}
+
+/// Somebody trusted signed its certificate, for another name.
+async fn is_refused_under_another_name(named: &SqlStoreBuilder, signed: SqlStoreBuilder) {
+    let error = named.clone().build().unwrap().get(&key("name")).await.unwrap_err();
+    assert!(error.what().starts_with("cannot be trusted: invalid peer certificate"), "{error}");
+    assert!(error.what().contains("not valid for name"), "{error}");
+    assert_no_secrets(&format!("{error:?}"), [PASSWORD]);
+    let store = signed.create_if_not_exists(true).build().unwrap();
+    assert!(store.get(&key("name")).await.unwrap().is_none(), "the name is not looked at");
 }
 
 /// A server that refuses writes for long is read from as before: what it refuses costs it, and those

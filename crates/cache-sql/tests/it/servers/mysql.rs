@@ -31,6 +31,15 @@ async fn writers_do_not_fail_for_each_other() {
 }
 
 #[tokio::test]
+async fn what_has_ended_is_cleaned_away() {
+    let server = MariaDb::start().unwrap();
+    let builder = SqlStore::mysql(&server.url()).unwrap().schema_name("tokens").table_name("o-select$1");
+    let table = "`o-select$1`";
+    let ended = format!("INSERT INTO {table} SELECT UNHEX(SHA2(seq, 256)), 'x', 1 FROM seq_1_to_2500");
+    cleans_what_has_ended(builder, |statement| server.sql(statement).unwrap(), table, &ended).await;
+}
+
+#[tokio::test]
 async fn it_survives_outages() {
     let server = MariaDb::start().unwrap();
     let text = dotnet(&server, "SslMode=Preferred");
@@ -73,6 +82,15 @@ async fn tls_is_verified_where_it_is_asked_for() {
     }
     let plain = dotnet(&server, "").trim_end_matches(';').to_owned();
     trusts_the_authority_of_the_section("MySql", &plain, server.ca().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_certificate_must_have_the_name() {
+    let server = MariaDb::tls_named(&["other.example"]).unwrap();
+    let ca = server.ca().unwrap().display();
+    let on = |mode: &str| SqlStore::mysql(&dotnet(&server, &format!("SslMode={mode};SslCa={ca}"))).unwrap();
+    is_refused_under_another_name(&on("VerifyFull"), on("VerifyCA")).await;
+    is_refused_under_another_name(&on("Required"), on("VerifyCA")).await;
 }
 
 #[tokio::test]

@@ -31,6 +31,17 @@ async fn writers_do_not_fail_for_each_other() {
 }
 
 #[tokio::test]
+async fn what_has_ended_is_cleaned_away() {
+    let server = PostgreSql::start().unwrap();
+    let builder = on(&server.url(), "x").schema_name("o-auth$1").table_name("sélect");
+    let table = "\"o-auth$1\".\"sélect\"";
+    let ended = format!(
+        "INSERT INTO {table} SELECT sha256(i::text::bytea), 'x'::bytea, 1 FROM generate_series(1, 2500) AS i"
+    );
+    cleans_what_has_ended(builder, |statement| server.sql(statement).unwrap(), table, &ended).await;
+}
+
+#[tokio::test]
 async fn it_survives_outages() {
     let server = PostgreSql::start().unwrap();
     let text = dotnet(&server, "SSL Mode=Prefer");
@@ -96,6 +107,17 @@ async fn tls_is_verified_where_it_is_asked_for() {
     trusts_the_authority_of_the_section("PostgreSql", &plain, server.ca().unwrap()).await;
     let trusting = dotnet(&server, "SSL Mode=Require;Trust Server Certificate=true");
     assert!(SqlStore::postgres(&trusting).unwrap().build().unwrap().get(&key("a")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_certificate_must_have_the_name() {
+    let server = PostgreSql::tls_named(&["other.example"]).unwrap();
+    let ca = server.ca().unwrap().display();
+    let on = |mode: &str| {
+        SqlStore::postgres(&dotnet(&server, &format!("SSL Mode={mode};Root Certificate={ca}"))).unwrap()
+    };
+    is_refused_under_another_name(&on("VerifyFull"), on("VerifyCA")).await;
+    is_refused_under_another_name(&on("Require"), on("VerifyCA")).await;
 }
 
 #[tokio::test]
