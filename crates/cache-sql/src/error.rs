@@ -96,6 +96,15 @@ fn untrusted(error: &io::Error) -> String {
     format!("{says}{next}")
 }
 
+/// What a server says, without the name of the user in it: who logs in by Entra may have an address for
+/// one.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn unnamed(says: &str, user: &str) -> String {
+    ['"', '\''].into_iter().fold(says.to_owned(), |says, quote| {
+        says.replace(&format!("{quote}{user}{quote}"), &format!("{quote}..{quote}"))
+    })
+}
+
 /// The first 600 characters, on one line: it is somebody else's text.
 fn one_line(text: &str) -> String {
     text.chars().take(600).map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -139,6 +148,16 @@ mod tests {
         let failure = Failure::new(Kind::Full, "disk\nfull");
         assert_eq!(failure.to_string(), "is full: disk full");
         assert!(!failure.ends_connection());
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn it_names_no_user() {
+        let of = |says| unnamed(says, "o'brien@contoso.example");
+        let postgres = "password authentication failed for user \"o'brien@contoso.example\"";
+        assert_eq!(of(postgres), "password authentication failed for user \"..\"");
+        let mysql = "Access denied for user 'o'brien@contoso.example'@'10.0.0.4' (using password: YES)";
+        assert_eq!(of(mysql), "Access denied for user '..'@'10.0.0.4' (using password: YES)");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     address::{Address, Spelling, Tls},
     credential::Login,
     dialect::{self, Argument, Asking, Dialect, Statements, query},
-    error::{Failure, Kind},
+    error::{Failure, Kind, unnamed},
     identifier::Identifier,
 };
 
@@ -190,7 +190,7 @@ impl Dialect for MySqlServer {
 
     fn failure(&self, error: &Error) -> Failure {
         match error {
-            Error::Database(error) => failure(error.as_ref()),
+            Error::Database(error) => failure(error.as_ref(), &self.address.user),
             other => Failure::of_driver(other),
         }
     }
@@ -198,7 +198,7 @@ impl Dialect for MySqlServer {
 
 /// By the numbers that both servers share:
 /// <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>.
-fn failure(error: &dyn DatabaseError) -> Failure {
+fn failure(error: &dyn DatabaseError, user: &str) -> Failure {
     let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
     let number = number.unwrap_or_default();
     let kind = match number {
@@ -215,7 +215,7 @@ fn failure(error: &dyn DatabaseError) -> Failure {
         1053 | 1077..=1080 | 1152..=1161 | 1184 | 1243 | 1927 | 3169 | 4031 => Kind::Away,
         _ => Kind::Other,
     };
-    Failure::new(kind, format!("{} ({number})", error.message()))
+    Failure::new(kind, format!("{} ({number})", unnamed(error.message(), user)))
 }
 
 /// <https://mysqlconnector.net/connection-options/>

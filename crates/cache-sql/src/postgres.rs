@@ -13,7 +13,7 @@ use crate::{
     address::{Address, Spelling, Tls},
     credential::Login,
     dialect::{self, Argument, Asking, Dialect, Statements, query},
-    error::{Failure, Kind},
+    error::{Failure, Kind, unnamed},
     identifier::Identifier,
 };
 
@@ -183,7 +183,7 @@ impl Dialect for PostgreSql {
 
     fn failure(&self, error: &Error) -> Failure {
         match error {
-            Error::Database(error) => failure(error.as_ref()),
+            Error::Database(error) => failure(error.as_ref(), &self.address.user),
             other => Failure::of_driver(other),
         }
     }
@@ -191,7 +191,7 @@ impl Dialect for PostgreSql {
 
 /// By SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>. The message is
 /// told; detail and context, which show rows, are not.
-fn failure(error: &dyn DatabaseError) -> Failure {
+fn failure(error: &dyn DatabaseError, user: &str) -> Failure {
     let code = error.code().unwrap_or_default();
     let kind = match code.as_ref() {
         "28P01" | "28000" => Kind::Login,
@@ -208,7 +208,7 @@ fn failure(error: &dyn DatabaseError) -> Failure {
         code if code.starts_with("08") => Kind::Away,
         _ => Kind::Other,
     };
-    Failure::new(kind, format!("{} ({code})", error.message()))
+    Failure::new(kind, format!("{} ({code})", unnamed(error.message(), user)))
 }
 
 /// <https://www.npgsql.org/doc/connection-string-parameters.html>

@@ -114,6 +114,7 @@ async fn what_an_operator_must_know_is_told() {
 
     let wrong = get(builder(&format!("mysql://app:wr0ng@127.0.0.1:{}/tokens", server.port()))).await;
     assert!(wrong.starts_with("refuses the login, check the user and the password"), "{wrong}");
+    assert!(!wrong.contains("app"), "{wrong}");
 
     server
         .sql(
