@@ -23,7 +23,8 @@ use crate::{
 ///    `WebApplication.CreateBuilder`), or `Production`.
 /// 3. Environment variables with `__` between levels: `DownstreamApis__Orders__BaseUrl`. Numbers
 ///    count items of lists: `AzureAd__ClientCredentials__0__ClientSecret`. Variables without levels
-///    are not looked at.
+///    are not looked at, but for those by which Azure's App Service hands on connection strings:
+///    `SQLAZURECONNSTR_TokenCacheDb` is `ConnectionStrings__TokenCacheDb`.
 ///
 /// A file that was told must be there. One that was not told may be missing where the environment
 /// gives settings: a container often has no file.

@@ -59,25 +59,55 @@ fn numbered(value: Value) -> Map<String, Value> {
     }
 }
 
+/// What variables begin with by which Azure's App Service hands on the connection strings that are set in
+/// its portal, one for each type that can be chosen there.
+const CONNECTION_STRINGS: [&str; 7] = [
+    "CUSTOMCONNSTR_",
+    "DOCDBCONNSTR_",
+    "MYSQLCONNSTR_",
+    "POSTGRESQLCONNSTR_",
+    "REDISCACHECONNSTR_",
+    "SQLAZURECONNSTR_",
+    "SQLCONNSTR_",
+];
+
 /// The tree that the environment describes: variables whose name has levels, such as
 /// `AzureAd__ClientCredentials__0__ClientSecret`. `:` separates as well, where a name may hold it.
 /// Any other variable, such as `PATH`, is none of ours, and so is one with an empty level, such as
-/// `__CF_USER_TEXT_ENCODING`.
+/// `__CF_USER_TEXT_ENCODING`. As in .NET, `SQLAZURECONNSTR_TokenCacheDb` is
+/// `ConnectionStrings__TokenCacheDb`, which wins where it is there as well.
 pub(crate) fn from_environment(environment: &Environment) -> Map<String, Value> {
     let mut tree = Map::new();
     for (name, value) in environment.iter() {
-        let name = name.replace("__", ":");
-        let levels: Vec<&str> = name.split(':').collect();
-        if levels.len() < 2 || levels.iter().any(|level| level.trim().is_empty()) {
-            continue;
+        if let Some(name) = of_app_service(name) {
+            lay(&mut tree, &format!("ConnectionStrings:{name}"), value);
         }
-        let leaf = Value::String(value.to_owned());
-        let branch = levels.iter().rev().fold(leaf, |below, level| {
-            Value::Object(std::iter::once(((*level).to_owned(), below)).collect())
-        });
-        merge(&mut tree, numbered(branch));
+    }
+    for (name, value) in environment.iter().filter(|(name, _)| of_app_service(name).is_none()) {
+        lay(&mut tree, name, value);
     }
     tree
+}
+
+/// The name of a connection string of App Service's.
+fn of_app_service(name: &str) -> Option<&str> {
+    let begins =
+        |prefix: &&str| name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
+    CONNECTION_STRINGS.iter().find(|prefix| begins(prefix)).and_then(|prefix| name.get(prefix.len()..))
+}
+
+fn lay(tree: &mut Map<String, Value>, name: &str, value: &str) {
+    let name = name.replace("__", ":");
+    let levels: Vec<&str> = name.split(':').collect();
+    if levels.len() < 2 || levels.iter().any(|level| level.trim().is_empty()) {
+        return;
+    }
+    let leaf = Value::String(value.to_owned());
+    let branch = levels
+        .iter()
+        .rev()
+        .fold(leaf, |below, level| Value::Object(std::iter::once(((*level).to_owned(), below)).collect()));
+    merge(tree, numbered(branch));
 }
 
 #[cfg(test)]

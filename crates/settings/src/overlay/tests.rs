@@ -55,3 +55,30 @@ fn only_variables_with_levels_are_ours() {
         }})
     );
 }
+
+/// As the portal of App Service sets them: a type is chosen, and a name is given.
+#[test]
+fn connection_strings_of_app_service_are_connection_strings() {
+    let environment = Environment::from_pairs([
+        ("SQLAZURECONNSTR_TokenCacheDb", "Server=tcp:db;Password=s3cret?%G&="),
+        ("CUSTOMCONNSTR_Redis", "redis:6380"),
+        ("REDISCACHECONNSTR_Redis2", "redis:6381"),
+        ("PostgresqlConnStr_PostgresCache", "Host=db"),
+        ("POSTGRESQLCONNSTR_Other__Db", "Host=other"),
+        ("DOCDBCONNSTR_Cosmos", "AccountEndpoint=https://a"),
+        ("ConnectionStrings__Cosmos", "AccountEndpoint=https://b"),
+        ("MYSQLCONNSTR_", "x"),
+        ("MYCONNSTR_Db", "x"),
+    ]);
+    assert_eq!(
+        Value::Object(from_environment(&environment)),
+        json!({"ConnectionStrings": {
+            "TokenCacheDb": "Server=tcp:db;Password=s3cret?%G&=",
+            "Redis": "redis:6380",
+            "Redis2": "redis:6381",
+            "PostgresCache": "Host=db",
+            "Other": {"Db": "Host=other"},
+            "Cosmos": "AccountEndpoint=https://b",
+        }})
+    );
+}
