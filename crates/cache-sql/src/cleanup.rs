@@ -93,14 +93,20 @@ async fn clean_in_turn<D: Dialect>(pool: Arc<Pool<D>>, now: i64, interval: Durat
     }
 }
 
-/// Cleans until a batch is not full. Any failure ends it: the next time comes.
+/// Cleans until a batch is not full. Any failure ends it: the next time comes. It is told, since nobody
+/// else notices before the disk is full.
 async fn clean<D: Dialect>(pool: Arc<Pool<D>>, now: i64) {
     let before = now.saturating_sub(span(GRACE));
     loop {
         let began = Instant::now();
         match pool.ask(Write::Clean { before }).await {
             Ok(deleted) if deleted >= D::BATCH => {}
-            Ok(_) | Err(_) => return,
+            Ok(_) => return,
+            Err(failure) => {
+                let store = pool.dialect().name();
+                tracing::warn!(store, what = %failure, "rows that have ended were not taken away; the next time is tried again");
+                return;
+            }
         }
         // Works for half of the time, so that there is room for others.
         pause(began.elapsed()).await;
