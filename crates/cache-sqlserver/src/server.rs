@@ -139,6 +139,11 @@ impl Server {
                 None
             }
         };
+        // A token is good at every server of Azure's, so it is nothing to show to whoever answers.
+        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&host.as_str());
+        if matches!(login, Some(Login::Entra(_))) && is_any_certificate_trusted && !is_here {
+            wrong("TrustServerCertificate", "a token goes to a server that is verified only", "leave it out");
+        }
         parts.finish(&mut faults);
         let Some(login) = login else { return Err(faults.into_error()) };
         faults.into_result(Self {

@@ -84,6 +84,10 @@ fn every_part_that_is_not_understood_is_named_and_no_value_is() {
         &["nobody acquires one (SqlServerStoreBuilder::from_section(..)?.credential(..))"],
     );
     check(
+        "Server=db;Database=Tokens;Authentication=Active Directory Default;TrustServerCertificate=True",
+        &["TrustServerCertificate: a token goes to a server that is verified only (leave it out)"],
+    );
+    check(
         &format!("Server=db;Authentication=Active Directory Default{rest}"),
         &["Password: does not go with"],
     );
