@@ -40,7 +40,8 @@ impl Login {
         if address.tls == Tls::IfOffered {
             address.tls = Tls::Verified;
         }
-        if !matches!(address.tls, Tls::Verified | Tls::Signed) && !address.is_here() {
+        // Whoever is signed by somebody may be anybody: the name must be looked at.
+        if address.tls != Tls::Verified && !address.is_here() {
             return Err(Misconfigured::new("SSL Mode: a token goes to a server that is verified only")
                 .at(path)
                 .hint("SSL Mode=VerifyFull"));

@@ -212,6 +212,7 @@ fn a_token_goes_to_a_server_that_is_verified_only() {
     assert!(at(server).is_ok() && at(&format!("{server};SSL Mode=Require")).is_ok());
     for (rest, told) in [
         ("SSL Mode=Disable", "a token goes to a server that is verified only"),
+        ("SSL Mode=VerifyCA", "a token goes to a server that is verified only"),
         ("SSL Mode=Require;Trust Server Certificate=true", "a token goes to a server that is verified only"),
         ("Password=s3cret?", "contradicts the credential"),
     ] {
