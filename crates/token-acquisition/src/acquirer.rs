@@ -1,6 +1,7 @@
 //! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
 
 mod binder;
+mod lone_look;
 mod rooms;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ use crate::{
     credential::{CredentialChain, CredentialReport},
     endpoint::Endpoints,
     fetch::{Purpose, fetch},
-    flight::{Boarded, Destination, Flights},
+    flight::{Boarded, Flights},
     handle::TokenHandle,
     managed_identity::Platform,
     plan::{Plan, check_tenant, key_of},
@@ -30,6 +31,8 @@ use crate::{
     telemetry::{self, Asked, Metrics},
     wire::Wire,
 };
+use lone_look::LoneLook;
+use rooms::destination;
 
 /// Acquires tokens as one application: from its cache, or from Entra.
 ///
@@ -274,6 +277,8 @@ impl TokenAcquirer {
         let found =
             refused.and_then(|refused| self.cache().instead_of(key, refused, request.claims.as_ref()));
         let Some(token) = found else { return self.fly(request) };
+        let reason = if request.claims.is_some() { Reason::Claims } else { Reason::Refused };
+        self.metrics().asked(AnsweredBy::Memory, reason);
         if telemetry::is_detailed() {
             let now = self.now();
             self.cache().look(key, |kept| {
@@ -297,10 +302,8 @@ impl TokenAcquirer {
             let mut seen = if engine.store().is_none() || may_be_here {
                 None
             } else {
-                let mut look = LoneLook { engine: &engine, plan: &plan, is_through: false };
-                let seen = engine.see_alone(&plan, writes).await;
-                look.is_through = true;
-                seen
+                let look = LoneLook::begin(&engine, &plan);
+                look.end(engine.see_alone(&plan, writes).await)
             };
             match seen.as_mut().and_then(|(findings, _)| findings.token.take()) {
                 Some(token) => Ok(token),
@@ -361,9 +364,9 @@ impl TokenAcquirer {
     }
 
     fn board(&self, plan: Arc<Plan>, purpose: Purpose, seen: Option<(Findings, Span)>) -> Boarded {
-        let mut asked = Asked::new(self.metrics(), self.cache(), &plan);
+        let (mut asked, mut seen) = (Asked::new(self.metrics(), self.cache(), &plan), seen);
         let flight = self.0.shared.flights.board(destination(&plan), || {
-            let mut asked = asked.take();
+            let (mut asked, seen) = (asked.take(), seen.take());
             // Where a store may answer, only the flight knows who does.
             if self.second_level(&plan.key.as_ref()).is_none()
                 && let Some(asked) = asked.take()
@@ -374,6 +377,9 @@ impl TokenAcquirer {
         });
         if let Some(asked) = asked {
             asked.tell(self.metrics(), AnsweredBy::Flight);
+        }
+        if let Some((_, span)) = seen {
+            telemetry::joined(&span);
         }
         flight
     }
@@ -405,32 +411,6 @@ impl TokenAcquirer {
     fn refresh_behind(&self, request: &TokenRequest) -> Option<Boarded> {
         let _runtime = Handle::try_current().ok()?;
         Some(self.board(Arc::new(self.plan(request).ok()?), Purpose::Refresh, None))
-    }
-}
-
-/// Somebody looks into the store without a flight. Where they go away before it answers, a flight goes
-/// on: else callers who wait for less than a store that hangs may take would never have a token, and
-/// nobody would learn that it hangs.
-struct LoneLook<'a> {
-    engine: &'a TokenAcquirer,
-    plan: &'a Arc<Plan>,
-    is_through: bool,
-}
-
-impl Drop for LoneLook<'_> {
-    fn drop(&mut self) {
-        if !self.is_through && Handle::try_current().is_ok() {
-            drop(self.engine.board(Arc::clone(self.plan), Purpose::Fetch, None));
-        }
-    }
-}
-
-fn destination(plan: &Plan) -> Destination {
-    Destination {
-        key: plan.key.clone(),
-        claims: plan.claims.clone(),
-        // Whoever was refused a token wants another one, as those do who want a fresh one anyway.
-        renewed: plan.force_refresh || plan.replaces.is_some(),
     }
 }
 

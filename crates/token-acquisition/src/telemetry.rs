@@ -117,6 +117,11 @@ pub(crate) fn landed(metrics: &Metrics, key: &KeyRef<'_>, behind: bool, error: O
     }
 }
 
+/// Who looked into the store found nothing there, and another's flight in the air.
+pub(crate) fn joined(look: &Span) {
+    look.record("outcome", "joined");
+}
+
 #[cold]
 fn tell_landed(key: &KeyRef<'_>, error: Option<&TokenError>) {
     let outcome = outcome(error);

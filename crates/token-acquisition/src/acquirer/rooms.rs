@@ -9,13 +9,14 @@ use std::{
 
 use entra_abstractions::{Misconfigured, Scheme, TokenError};
 
-use super::{TokenAcquirer, destination};
+use super::TokenAcquirer;
 #[cfg(feature = "opentelemetry")]
 use crate::acquirer::Engine;
 use crate::{
     cache::{Cache, Identity, KeyRef, Window},
     credential::CredentialChain,
     endpoint::{TokenEndpoints, Wanted},
+    flight::Destination,
     grant::Grant,
     managed_identity::{self, Platform},
     plan::Plan,
@@ -127,5 +128,15 @@ fn wanted(plan: &Plan) -> Wanted<'_> {
         for_app: matches!(plan.grant, Grant::ClientCredentials),
         over_mtls: plan.scheme == Scheme::MtlsPop,
         correlation_id: plan.correlation_id,
+    }
+}
+
+/// Whoever wants the same shares a flight.
+pub(super) fn destination(plan: &Plan) -> Destination {
+    Destination {
+        key: plan.key.clone(),
+        claims: plan.claims.clone(),
+        // Whoever was refused a token wants another one, as those do who want a fresh one anyway.
+        renewed: plan.force_refresh || plan.replaces.is_some(),
     }
 }

@@ -19,6 +19,7 @@ use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt},
     registry,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
@@ -32,6 +33,8 @@ use crate::{
 pub(crate) struct Told {
     names: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// What spans were told after they began.
+    recorded: Arc<Mutex<Vec<String>>>,
 }
 
 impl Told {
@@ -52,6 +55,10 @@ impl Told {
         lines.iter().filter(|line| line.starts_with(name)).cloned().collect()
     }
 
+    pub(crate) fn recorded(&self) -> Vec<String> {
+        self.recorded.lock().unwrap().clone()
+    }
+
     /// Listens on this thread, until what is returned is dropped.
     pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
         registry().with(self.clone()).set_default()
@@ -66,11 +73,21 @@ impl tracing::field::Visit for Written {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Told {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
         let mut written = Written(attributes.metadata().name().to_owned());
         attributes.record(&mut written);
         self.note(attributes.metadata(), written.0);
+    }
+
+    fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id).filter(|span| span.metadata().target().starts_with("entra_"))
+        else {
+            return;
+        };
+        let mut written = Written(span.name().to_owned());
+        values.record(&mut written);
+        self.recorded.lock().unwrap().push(written.0);
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
