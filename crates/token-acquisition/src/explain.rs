@@ -27,7 +27,8 @@ pub use store::{StoreFinding, StoreReport};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Who would answer with a token. Nobody, where the request is refused, a pause is in force, or
+    /// Who would answer with a token: Entra also where a shared store that was not asked may have it
+    /// before ([`TokenAcquirer::explain_with_store`]). Nobody, where the request is refused, a pause is in force, or
     /// the user must sign in first.
     pub answered_by: Option<AnsweredBy>,
     /// What memory has for the request, or why that does not count.
@@ -236,6 +237,9 @@ impl Explanation {
             (Some(AnsweredBy::Store), _) => write!(f, "from the shared store: {because}"),
             (Some(AnsweredBy::Entra), _) if self.grant == Some(managed_identity::NAME) => {
                 write!(f, "from the host: {because}")
+            }
+            (Some(AnsweredBy::Entra), _) if self.may_be_in_the_store() => {
+                write!(f, "from the shared store if it is there, else from Entra: {because}")
             }
             (Some(AnsweredBy::Entra), _) => write!(f, "from Entra: {because}"),
             (None, Some(fault)) => write!(f, "from nowhere: {fault}"),

@@ -20,7 +20,7 @@ mod writer;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
@@ -40,7 +40,7 @@ use crate::{
 use alone::Alone;
 use breaker::{Breaker, Passage};
 pub(crate) use counts::{Counts, Leased, Looked, Side, Word, Wrote};
-pub(crate) use find::{Findings, find, look_once, see_alone};
+pub(crate) use find::{Findings, Unseen, find, look_once, see_alone};
 use queue::{Queue, Rank, Write};
 pub(crate) use record::TokenRecord;
 
@@ -50,6 +50,8 @@ pub(crate) struct SecondLevel {
     store: SharedStore,
     clock: Arc<dyn Clock>,
     breaker: Breaker,
+    /// For an explanation.
+    last_failure: Mutex<Option<StoreError>>,
     queue: Queue,
     writes_fail: AtomicBool,
     /// Tells the writer that the store answers again.
@@ -83,6 +85,7 @@ impl SecondLevel {
             store,
             clock,
             breaker: Breaker::default(),
+            last_failure: Mutex::default(),
             queue: Queue::default(),
             writes_fail: AtomicBool::new(false),
             is_back: Notify::new(),
@@ -105,6 +108,11 @@ impl SecondLevel {
     /// Whether the store is taken for away, so that it is not waited for.
     pub(crate) fn is_away(&self) -> bool {
         self.breaker.is_away()
+    }
+
+    /// Why it could not be read when it could not last.
+    pub(crate) fn last_failure(&self) -> Option<StoreError> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many writes wait, and how many bytes they take.
@@ -145,9 +153,8 @@ impl SecondLevel {
         of: &'static str,
         answer: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let patience = if self.is_away() { PATIENCE_WHILE_AWAY } else { PATIENCE };
         let began = Instant::now();
-        let result = timeout(patience, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(of, patience)));
+        let result = self.ask_to_write(of, answer).await;
         match &result {
             // A late answer is one, but none for those who would not have waited.
             Ok(_) if began.elapsed() <= self.patience() => self.has_answered(),
@@ -155,6 +162,16 @@ impl SecondLevel {
             Err(error) => self.has_failed(error),
         }
         result
+    }
+
+    /// The same for what is written. Whether it is says nothing of reads: a store that is full is read.
+    pub(crate) async fn ask_to_write<T>(
+        &self,
+        of: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let patience = if self.is_away() { PATIENCE_WHILE_AWAY } else { PATIENCE };
+        timeout(patience, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(of, patience)))
     }
 
     /// Keeps a token that was fetched, behind the call.
@@ -198,13 +215,19 @@ impl SecondLevel {
     }
 
     fn has_failed(&self, error: &StoreError) {
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         if self.breaker.failed() {
             self.counts.away.count(Side::Reads);
             telemetry::store_is_away(Side::Reads, error);
         }
     }
 
-    /// Something that should be readable is not: told once, counted always.
+    /// A refresh token's record that cannot be read counts as a token's does.
+    pub(crate) fn count_unreadable(&self) {
+        self.counts.looks.count(Looked::Unreadable);
+    }
+
+    /// Something that should be readable is not: told once.
     pub(crate) fn is_unreadable(&self, at: &StoreKey, why: &str) {
         if !self.has_told_unreadable.swap(true, Ordering::Relaxed) {
             telemetry::store_is_unreadable(at, why);

@@ -82,6 +82,16 @@ impl Sessions {
         }
     }
 
+    async fn ask_to_write<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match &self.level {
+            Some(level) => level.ask_to_write("sessions", answer).await,
+            None => answer.await,
+        }
+    }
+
     async fn read(&self, at: &StoreKey) -> Result<Known, StoreError> {
         let (why, what) = match self.ask(self.store.get(at)).await? {
             Kept::Nothing => return Ok(Known::Nothing),
@@ -92,12 +102,15 @@ impl Sessions {
             Kept::Unreadable(why) if why == Unreadable::UnknownKey => (UNKNOWN_KEY, why.to_string()),
             Kept::Unreadable(why) => (UNREADABLE, why.to_string()),
         };
+        if let Some(level) = &self.level {
+            level.count_unreadable();
+        }
         telemetry::session_is_unreadable(at, &what);
         Ok(Known::Unreadable(why))
     }
 
     async fn write(&self, at: &StoreKey, record: &SessionRecord, now: SystemTime) -> Result<(), StoreError> {
-        self.ask(self.store.put(at, &record.to_entry(at, now))).await
+        self.ask_to_write(self.store.put(at, &record.to_entry(at, now))).await
     }
 
     fn lane(&self, at: &StoreKey) -> &Mutex<()> {
@@ -153,7 +166,7 @@ pub(crate) async fn begin(
     let mut before = sessions.read(&at).await.map_err(away)?;
     if matches!(before, Known::Nothing) {
         // Of two who begin at once, on two instances, one is first; the other one sees that.
-        let kept = sessions.ask(sessions.store.put_new(&at, &record.to_entry(&at, now))).await;
+        let kept = sessions.ask_to_write(sessions.store.put_new(&at, &record.to_entry(&at, now))).await;
         if kept.map_err(away)? {
             return fetch::keep_token(engine, plan, &key, granted);
         }
@@ -236,6 +249,7 @@ async fn land(
             }
             _ => Ok(()),
         },
+        Ok(Known::Unreadable(why)) => return Err(lost(engine, plan, why)),
         Ok(_) => return Err(not_kept(engine, plan)),
         Err(error) => Err(error),
     };
@@ -256,7 +270,7 @@ pub(crate) async fn end(engine: &TokenAcquirer, session: &[u8; 32]) -> Result<bo
     let at = place(engine.identity(), session);
     let _lane = sessions.lane(&at).lock().await;
     let had_tokens = engine.cache().end_session(engine.identity(), session);
-    match sessions.ask(sessions.store.remove(&at)).await {
+    match sessions.ask_to_write(sessions.store.remove(&at)).await {
         Ok(was_kept) => Ok(was_kept || had_tokens),
         Err(error) => {
             let exchange =
@@ -276,7 +290,7 @@ async fn forget_dead(sessions: &Sessions, at: &StoreKey, dead: &SessionRecord, e
     if let Ok(Known::Record(now)) = sessions.read(at).await
         && now.token() == dead.token()
     {
-        drop(sessions.ask(sessions.store.remove(at)).await);
+        drop(sessions.ask_to_write(sessions.store.remove(at)).await);
     }
 }
 

@@ -2,27 +2,35 @@
 
 use std::{fmt, time::Duration};
 
-use entra_abstractions::TokenRequest;
+use entra_abstractions::{StoreError, TokenRequest};
 
 use super::Explanation;
 use crate::{
     acquirer::TokenAcquirer,
     cache::{AnsweredBy, Reason},
+    grant::Grant,
     plan::Plan,
-    second_level::{self, Looked},
+    second_level::{self, Unseen},
 };
 
 /// The store that instances share, as far as it concerns a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 #[non_exhaustive]
 pub struct StoreReport {
     /// Whether the token of this request goes there. Those of managed identities and of
     /// long-running sessions never do.
     pub is_shared: bool,
+    /// Whether the refresh token is there alone by which the next token is asked for: of a long-running
+    /// session, or of a sign-in that this process has not served yet. While the store is away, such a
+    /// request fails.
+    pub is_only_source: bool,
     /// Whether what goes there is encrypted.
     pub is_encrypted: bool,
     /// Whether it is taken for away, so that it is not waited for.
     pub is_away: bool,
+    /// What was wrong with it last, where it is taken for away or was asked and did not answer.
+    pub failure: Option<StoreError>,
     /// How many writes wait, of all tokens.
     pub waiting: usize,
     /// What it has for the request, where it was asked: [`TokenAcquirer::explain_with_store`].
@@ -30,7 +38,7 @@ pub struct StoreReport {
 }
 
 /// What a shared store has for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreFinding {
     /// A token: how old it is, and how long it is valid.
@@ -43,7 +51,10 @@ pub enum StoreFinding {
     /// Nothing.
     Nothing,
     /// Something that cannot be opened with the keys at hand, or is no token.
-    Unreadable,
+    Unreadable {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The store did not say: it failed, took too long, or is taken for away.
     NoAnswer,
 }
@@ -51,10 +62,17 @@ pub enum StoreFinding {
 impl StoreReport {
     pub(super) fn of(engine: &TokenAcquirer, plan: &Plan) -> Option<Self> {
         let level = engine.store()?;
+        let is_away = level.is_away();
         Some(Self {
             is_shared: second_level::is_shared(&plan.key.as_ref()),
+            is_only_source: match plan.grant {
+                Grant::Keep { .. } | Grant::Session(_) => true,
+                Grant::Account(_) => !engine.refresh_tokens().holds(&plan.key),
+                _ => false,
+            },
             is_encrypted: level.store().is_encrypted(),
-            is_away: level.is_away(),
+            is_away,
+            failure: if is_away { level.last_failure() } else { None },
             waiting: level.waiting().0,
             found: None,
         })
@@ -74,15 +92,17 @@ impl TokenAcquirer {
                 StoreFinding::Token { age, left }
             }
             Ok(None) => StoreFinding::Nothing,
-            Err(Looked::Unreadable) => StoreFinding::Unreadable,
-            Err(_) => StoreFinding::NoAnswer,
+            Err(Unseen::Unreadable(why)) => StoreFinding::Unreadable { why },
+            Err(Unseen::NoAnswer) => StoreFinding::NoAnswer,
         };
         if let StoreFinding::Token { age: Reason::Fresh | Reason::Aging, .. } = found
             && explanation.asks_the_store_first()
         {
             explanation.answered_by = Some(AnsweredBy::Store);
         }
-        if let Some(store) = &mut explanation.store {
+        if let (Some(store), Some(level)) = (&mut explanation.store, self.store()) {
+            store.is_away = level.is_away();
+            store.failure = if found == StoreFinding::NoAnswer { level.last_failure() } else { None };
             store.found = Some(found);
         }
         explanation
@@ -99,23 +119,36 @@ impl Explanation {
         );
         self.refused.is_none() && any_will_do && !by_another
     }
+
+    /// Whether the store may answer, and was not asked.
+    pub(super) fn may_be_in_the_store(&self) -> bool {
+        let is_open = self.store.as_ref().is_some_and(|it| it.is_shared && !it.is_away && it.found.is_none());
+        is_open && self.asks_the_store_first()
+    }
 }
 
 impl fmt::Display for StoreReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.is_shared, self.is_away) {
-            (false, _) => "this token never leaves the process",
+            (false, true) => "away; this token never leaves the process",
+            (false, false) => "this token never leaves the process",
             (true, true) => "away, so it is not waited for",
             (true, false) => "asked before anybody else is",
         })?;
-        match self.found {
+        if self.is_only_source {
+            f.write_str(", and its refresh token is kept there alone")?;
+        }
+        match &self.found {
             None => {}
             Some(StoreFinding::Token { age, left }) => {
                 write!(f, "; it has a token: {age}, {} s left", left.as_secs())?;
             }
             Some(StoreFinding::Nothing) => f.write_str("; it has nothing")?,
-            Some(StoreFinding::Unreadable) => f.write_str("; what it has cannot be read")?,
+            Some(StoreFinding::Unreadable { why }) => write!(f, "; what it has cannot be read: {why}")?,
             Some(StoreFinding::NoAnswer) => f.write_str("; it did not answer")?,
+        }
+        if let Some(failure) = &self.failure {
+            write!(f, "; {failure}")?;
         }
         let seal = if self.is_encrypted { "encrypted" } else { "not encrypted" };
         write!(f, "; {} writes wait; {seal}", self.waiting)

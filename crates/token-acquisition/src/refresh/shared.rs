@@ -106,10 +106,12 @@ fn open(level: &SecondLevel, at: &StoreKey, kept: Kept) -> Option<Result<Refresh
     match kept {
         Kept::Nothing => None,
         Kept::Entry(entry) => Some(RefreshRecord::read(&entry, at).map_err(|why| {
+            level.count_unreadable();
             level.is_unreadable(at, why);
             UNREADABLE
         })),
         Kept::Unreadable(why) => {
+            level.count_unreadable();
             level.is_unreadable(at, &why.to_string());
             Some(Err(if why == Unreadable::UnknownKey { UNKNOWN_KEY } else { UNREADABLE }))
         }

@@ -249,23 +249,28 @@ impl Look<'_> {
     }
 }
 
+/// Why it is not known what a look would find.
+#[derive(Debug)]
+pub(crate) enum Unseen {
+    NoAnswer,
+    /// And why it is.
+    Unreadable(String),
+}
+
 /// What a look would find, for an explanation: nothing is counted as used, nothing is remembered.
 pub(crate) async fn look_once(
     engine: &TokenAcquirer,
     plan: &Plan,
-) -> Option<Result<Option<(Reason, SystemTime)>, Looked>> {
+) -> Option<Result<Option<(Reason, SystemTime)>, Unseen>> {
     let key = plan.key.as_ref();
     let level = engine.second_level(&key)?;
     let at = place(&key);
-    let kept = match level.look(&at, engine.deadline()).await {
-        Ok(kept) => kept,
-        Err(looked) => return Some(Err(looked)),
-    };
+    let Ok(kept) = level.look(&at, engine.deadline()).await else { return Some(Err(Unseen::NoAnswer)) };
     Some(match kept {
         Kept::Nothing => Ok(None),
-        Kept::Unreadable(_) => Err(Looked::Unreadable),
+        Kept::Unreadable(why) => Err(Unseen::Unreadable(why.to_string())),
         Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme, &plan.tenant) {
-            Err(_why) => Err(Looked::Unreadable),
+            Err(why) => Err(Unseen::Unreadable(why.to_owned())),
             Ok(record) => {
                 let age = match engine.window_of(&record).age(engine.now()) {
                     Age::Fresh => Reason::Fresh,

@@ -1,13 +1,16 @@
 //! One instance fetches what none has, the others wait for what it stores. It spares requests and
 //! guarantees nothing: whatever goes wrong with it, an instance fetches for itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
 
 use entra_abstractions::{AccessToken, StoreKey, StoredEntry};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    Leased, SecondLevel,
+    Leased, Rank, SecondLevel, Write,
     find::{Look, Sight},
 };
 use crate::telemetry;
@@ -15,8 +18,9 @@ use crate::telemetry;
 /// That this instance fetches. It ends when it is dropped; where that cannot be, with its time.
 #[derive(Debug)]
 pub(super) struct Lease {
-    level: Arc<SecondLevel>,
-    at: StoreKey,
+    pub(super) level: Arc<SecondLevel>,
+    pub(super) at: StoreKey,
+    pub(super) ends_at: SystemTime,
 }
 
 /// What came of waiting for one's turn.
@@ -50,20 +54,17 @@ async fn wait(look: &Look<'_>, lasts: Duration, until: Instant) -> (Leased, Turn
     let at = StoreKey::digest([b"lease 1".as_slice(), look.at.as_bytes()]);
     let mut pause = FIRST_WAIT;
     loop {
-        let entry = StoredEntry::new(*b"lease", level.now() + lasts);
-        let patience = level.patience();
-        let is_mine = match timeout(patience, level.store.put_new(&at, &entry)).await {
-            Ok(Ok(is_mine)) => is_mine,
-            Ok(Err(error)) => {
-                level.has_failed(&error);
-                return (Leased::Failed, Turn::Without);
-            }
-            Err(_elapsed) => {
-                level.has_failed(&super::no_answer("shared", patience));
-                return (Leased::Failed, Turn::Without);
-            }
+        // It is a write: a store that takes none is not waited for, and that it takes none is no reason
+        // not to read it.
+        if level.writes_fail.load(Ordering::Relaxed) {
+            return (Leased::Failed, Turn::Without);
+        }
+        let ends_at = level.now() + lasts;
+        let entry = StoredEntry::new(*b"lease", ends_at);
+        let Ok(Ok(is_mine)) = timeout(level.patience(), level.store.put_new(&at, &entry)).await else {
+            return (Leased::Failed, Turn::Without);
         };
-        let lease = is_mine.then(|| Lease { level: Arc::clone(level), at });
+        let lease = is_mine.then(|| Lease { level: Arc::clone(level), at, ends_at });
         // Also where the lease was had: whoever had it before has stored the token by now.
         match look.once().await {
             Sight::Token(token) => return (Leased::Answered, Turn::Token(token)),
@@ -84,6 +85,7 @@ async fn wait(look: &Look<'_>, lasts: Duration, until: Instant) -> (Leased, Turn
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.level.forget(self.at);
+        // Where that has to wait until after its end, it may be another's by then.
+        self.level.write(self.at, Write::Remove { until: self.ends_at }, Rank::Kept);
     }
 }

@@ -146,6 +146,35 @@ async fn where_it_is_the_only_source_it_is_asked_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_is_read_on() {
+    let bench = bench();
+    bench.store.go_away();
+    for _ in 0..5 {
+        let entry = StoredEntry::new(*b"session", bench.clock.now() + Duration::from_secs(60));
+        bench.level.ask_to_write("sessions", bench.level.store().put(&key(1), &entry)).await.unwrap_err();
+    }
+    assert!(!bench.level.is_away());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_given_back_late_takes_no_other_one() {
+    let bench = bench();
+    let lasts = Duration::from_secs(10);
+    let lease = |clock: &ManualClock| StoredEntry::new(*b"lease", clock.now() + lasts);
+    let ends_at = bench.clock.now() + lasts;
+    let own = lease::Lease { level: Arc::clone(&bench.level), at: key(1), ends_at };
+    bench.store.go_away();
+    drop(own);
+    pass(TENTH).await;
+    assert_eq!(bench.level.waiting().0, 1);
+    bench.clock.advance(lasts);
+    bench.store.come_back();
+    bench.level.store.put(&key(1), &lease(&bench.clock)).await.unwrap();
+    bench.level.settled().await;
+    assert_eq!(bench.kept(1).await.as_deref(), Some(b"lease".as_slice()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_could_not_be_written_is_written_when_it_is_back() {
     let bench = bench();
     let alone = Handle::current().metrics().num_alive_tasks();

@@ -34,13 +34,17 @@ fn tell_store_was_asked(key: &KeyRef<'_>, looked: Looked, began: Instant) {
 
 /// The store is taken for away from now on: once for each time.
 pub(crate) fn store_is_away(side: Side, error: &StoreError) {
-    warn!(
-        name: "store.away",
-        target: TARGET,
-        side = side.as_str(),
-        %error,
-        "the shared store fails, so it is not waited for; tokens come from memory and from Entra"
-    );
+    macro_rules! tell {
+        ($text:literal) => {
+            warn!(name: "store.away", target: TARGET, side = side.as_str(), %error, $text)
+        };
+    }
+    match side {
+        Side::Reads => {
+            tell!("the shared store fails, so it is not waited for; tokens come from memory and from Entra");
+        }
+        Side::Writes => tell!("the shared store takes nothing; what is to be written waits"),
+    }
 }
 
 /// The store answers again.

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use entra_abstractions::{
-    AccessToken, AcquireToken, Claims, EncryptionKeys, ManagedIdentityId, SessionKey, SharedStore,
-    StoreError, StoreKey, StoreTokens, StoredEntry, TokenError, TokenRequest,
+    AccessToken, AcquireToken, Claims, EncryptionKeys, ManagedIdentityId, Parameter, Place, SessionKey,
+    SharedStore, StoreError, StoreKey, StoreTokens, StoredEntry, TokenError, TokenRequest,
     testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, Grant, ManagedIdentityHost, ids};
@@ -425,9 +425,34 @@ async fn an_explanation_can_ask_the_store() {
     assert_eq!(other.explain(&request).answered_by, Some(AnsweredBy::Entra), "nobody is asked");
     assert_eq!(other.explain(&request).reason, Some(Reason::Unseen), "nothing is remembered");
     assert_eq!(one.explain_with_store(&request).await.answered_by, Some(AnsweredBy::Memory));
+    let maybe = other.explain(&request).to_string();
+    assert!(maybe.starts_with("from the shared store if it is there, else from Entra: "), "{maybe}");
+
+    let (at, whole) = store.entries().into_iter().next().unwrap();
+    store.put(&at, StoredEntry::new(*b"\x09of the future", whole.expires_at())).await.unwrap();
+    let unreadable = other.explain_with_store(&request).await;
+    assert_eq!(unreadable.answered_by, Some(AnsweredBy::Entra));
+    let why = "what it has cannot be read: it was written by another version or program";
+    assert!(unreadable.to_string().contains(why), "{unreadable}");
+
+    let session = TokenRequest::for_session(scopes(READ), &SessionKey::allocate());
+    let text = other.explain(&session).to_string();
+    let alone =
+        "this token never leaves the process, and its refresh token is kept there alone; 0 writes wait";
+    assert!(text.contains(&format!("store       {alone}")), "{text}");
     store.go_away();
-    let explained = other.explain_with_store(&request).await;
-    assert_eq!(explained.store.unwrap().found, Some(StoreFinding::NoAnswer));
+    let failed = "; it did not answer; token store memory: was told to fail; 0 writes wait";
+    for away in [false, false, true, true] {
+        let explained = other.explain_with_store(&request).await;
+        let text = explained.to_string();
+        assert!(text.starts_with("from Entra: ") && text.contains(failed), "{text}");
+        let store = explained.store.unwrap();
+        assert_eq!((store.found, store.is_away), (Some(StoreFinding::NoAnswer), away), "{text}");
+    }
+    let text = other.explain(&request).to_string();
+    assert!(text.starts_with("from Entra: "), "{text}");
+    assert!(text.contains("away, so it is not waited for; token store memory: was told to fail"), "{text}");
+    assert!(other.explain(&session).to_string().contains(&format!("away; {}", &alone[..40])), "{text}");
     assert_eq!(kit.count(), 1);
 }
 
@@ -596,6 +621,79 @@ async fn whoever_stops_looking_takes_nothing_from_the_others() {
     drop(first);
     assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_ok());
     assert_eq!((store.asked.load(Ordering::Relaxed), kit.count()), (2, 1));
+}
+
+/// Where nothing is there, the one who looked alone and the flight of the others may both look.
+#[tokio::test]
+async fn a_crowd_that_finds_nothing_asks_the_store_twice_at_most_and_entra_once() {
+    let kit = Kit::new();
+    let store = Unhurried::over(kit.store());
+    let cold = kit.instance(&store);
+    let told = Told::default();
+    let _listening = told.listen();
+    let request = as_app(ORDERS);
+    let tokens = join_all((0..100).map(|_| cold.acquire(&request))).await;
+    assert!(tokens.iter().all(Result::is_ok));
+    let asked = store.asked.load(Ordering::Relaxed);
+    assert!((1..=2).contains(&asked) && kit.count() == 1, "{asked}, {}", kit.count());
+    let recorded = told.recorded();
+    let joined = recorded.iter().filter(|line| line.starts_with("token.acquire outcome=\"joined\""));
+    assert_eq!(joined.count(), 1, "{recorded:?}");
+}
+
+/// Full, or a replica: it is read, and takes nothing.
+#[derive(Debug)]
+struct ReadOnly(Arc<MemoryStore>);
+
+#[async_trait]
+impl StoreTokens for ReadOnly {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn put(&self, _: &StoreKey, _: StoredEntry) -> Result<(), StoreError> {
+        Err(StoreError::new("replica", "is read-only"))
+    }
+
+    async fn put_new(&self, _: &StoreKey, _: StoredEntry) -> Result<bool, StoreError> {
+        Err(StoreError::new("replica", "is read-only"))
+    }
+
+    async fn remove(&self, _: &StoreKey) -> Result<bool, StoreError> {
+        Err(StoreError::new("replica", "is read-only"))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_read_on_with_leases_and_sessions() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let begun = SessionKey::allocate();
+    let caller = kit.caller("alice");
+    let keep = |key: &SessionKey| TokenRequest::on_behalf_of(scopes(READ), &caller).keep_as(key.clone());
+    get(&kit.instance(&store), &keep(&begun)).await;
+    let shared = share(Arc::new(ReadOnly(store))).lease(Duration::from_secs(10));
+    let tokens = kit.sharing(shared);
+    let told = Told::default();
+    let _listening = told.listen();
+    let apis: Vec<_> = (0..8).map(|api| as_app(ORDERS).parameter(slice(api))).collect();
+    let fetched = join_all(apis.iter().map(|request| tokens.acquire(request))).await;
+    assert!(fetched.iter().all(Result::is_ok), "{fetched:?}");
+    let others: Vec<_> = (0..5).map(|_| SessionKey::allocate()).collect();
+    for key in &others {
+        let error = tokens.acquire(&keep(key)).await.unwrap_err();
+        assert_eq!(error.store().unwrap().what(), "is read-only", "{error}");
+    }
+    for key in &others {
+        assert!(tokens.end_session(key).await.unwrap_err().is_unavailable());
+    }
+    tokens.acquire(&TokenRequest::for_session(scopes(READ), &begun)).await.unwrap();
+    let away = told.lines("store.away");
+    assert!(!away.is_empty() && away.iter().all(|line| line.contains("side=\"writes\"")), "{away:?}");
+}
+
+fn slice(number: usize) -> Parameter {
+    Parameter::shaping(Place::Query, "slice", number.to_string())
 }
 
 /// They wait for less than a store may take that hangs, one after the other.

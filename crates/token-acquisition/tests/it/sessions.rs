@@ -358,6 +358,27 @@ async fn a_store_that_goes_while_entra_answers_costs_no_token() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_any_more_when_entra_has_answered_is_said_to_be_so() {
+    let kit = Kit::new();
+    let store = kit.store();
+    let tokens = kit.instance(&store);
+    tokens.acquire(&keep(&kit.caller("alice"))).await.unwrap();
+    kit.advance(HOUR);
+    kit.emulator.faults().add(Fault::slow(Duration::from_millis(100)).grant(Grant::RefreshToken));
+    let request = later(READ);
+    let spoilt = async {
+        while kit.count() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let (at, entry) = store.entries().into_iter().next().unwrap();
+        store.put(&at, StoredEntry::new(*b"\x01of another key", entry.expires_at())).await.unwrap();
+    };
+    let (result, ()) = join(tokens.acquire(&request), spoilt).await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("what the store keeps under this session key"), "{error}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_lost_and_begins_anew() {
     let kit = Kit::new();
     let store = kit.store();
