@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, routing::post};
-use entra_abstractions::{AcquireToken, Scopes, TokenRequest, testing::assert_no_secrets};
+use entra_abstractions::{
+    AcquireToken, Scopes, SystemClock, TokenRequest,
+    testing::{MemoryStore, assert_no_secrets, share},
+};
 use entra_emulator::{Emulator, ids};
 use entra_token_acquisition::{Application, TokenAcquirer};
 use example_observability::Telemetry;
@@ -60,6 +63,7 @@ async fn spans_and_metrics_arrive() {
         tokens.acquire(&request).await.unwrap();
     }
     tokens.settled().await;
+    let _sharing = share_a_store(&emulator, &telemetry).await;
     tokio::task::spawn_blocking(|| telemetry.stop()).await.unwrap().unwrap();
 
     let heard = heard.lock().unwrap().clone();
@@ -78,33 +82,62 @@ async fn spans_and_metrics_arrive() {
         "entra.cache.size",
         "entra.cache.evictions",
         "entra.clock.skew",
+        "entra.store.lookups",
+        "entra.store.writes",
+        "entra.store.away",
+        "entra.store.queue.entries",
+        "entra.store.queue.size",
+        "entra.store.queue.dropped",
     ] {
         assert!(names.iter().any(|heard| heard == name), "{name} did not come: {names:?}");
     }
     let told = Value::Array(heard).to_string();
-    assert_eq!(lookups(&told), [("entra", 1), ("memory", 2)], "{told}");
+    let counted = |metric: &str, attribute: &str| counted(&told, metric, attribute);
+    assert_eq!(
+        counted("entra.token.lookups", "entra.answered_by"),
+        ["entra 1", "entra 1", "memory 2", "store 1"],
+        "{told}"
+    );
+    assert_eq!(counted("entra.store.lookups", "entra.found"), ["hit 1", "miss 1"], "{told}");
+    assert_eq!(counted("entra.store.writes", "entra.outcome"), ["kept 1"], "{told}");
     assert_no_secrets(&told, [ids::DAEMON_SECRET]);
     assert!(!told.contains("eyJ"), "a token is in it");
 }
 
-/// How many calls were answered by whom.
-fn lookups(told: &str) -> Vec<(&'static str, u64)> {
+/// Of two instances that share a store, the second one is measured: it finds what the first one fetched,
+/// and fetches what nobody has.
+async fn share_a_store(emulator: &Emulator, telemetry: &Telemetry) -> TokenAcquirer {
+    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+    let builder = || {
+        let application = Application::builder().instance(emulator.base_url()).tenant(ids::TENANT);
+        let application = application.client_id(ids::API).secret(ids::API_SECRET).build().unwrap();
+        TokenAcquirer::builder(application).store(share(Arc::clone(&store) as _))
+    };
+    let (first, second) = (builder().build().unwrap(), builder().meter(&telemetry.meter()).build().unwrap());
+    let request = |scopes: &str| TokenRequest::as_app(Scopes::try_from(scopes).unwrap());
+    first.acquire(&request("api://orders/.default")).await.unwrap();
+    first.settled().await;
+    for scopes in ["api://orders/.default", "https://graph.microsoft.com/.default"] {
+        second.acquire(&request(scopes)).await.unwrap();
+    }
+    second.settled().await;
+    second
+}
+
+/// How much was counted under each word of an attribute.
+fn counted(told: &str, metric: &str, attribute: &str) -> Vec<String> {
     let told: Value = serde_json::from_str(told).unwrap();
     let metrics = told.as_array().unwrap().iter().filter_map(|body| body["resourceMetrics"].as_array());
     let metrics = metrics.flatten().flat_map(|one| one["scopeMetrics"].as_array().unwrap().clone());
     let metrics = metrics.flat_map(|scope| scope["metrics"].as_array().unwrap().clone());
     let mut counted = Vec::new();
-    for metric in metrics.filter(|metric| metric["name"] == "entra.token.lookups") {
+    for metric in metrics.filter(|one| one["name"] == metric) {
         for point in metric["sum"]["dataPoints"].as_array().unwrap() {
-            let by = ["entra", "flight", "memory"].into_iter().find(|by| {
-                let attributes = point["attributes"].as_array().unwrap();
-                attributes
-                    .iter()
-                    .any(|one| one["key"] == "entra.answered_by" && one["value"]["stringValue"] == *by)
-            });
-            let count =
-                point["asInt"].as_str().map_or_else(|| point["asInt"].as_u64(), |text| text.parse().ok());
-            counted.push((by.unwrap(), count.unwrap()));
+            let attributes = point["attributes"].as_array().unwrap();
+            let word = attributes.iter().find(|one| one["key"] == attribute).unwrap();
+            let count = &point["asInt"];
+            let count = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
+            counted.push(format!("{} {count}", word["value"]["stringValue"].as_str().unwrap()));
         }
     }
     counted.sort_unstable();
