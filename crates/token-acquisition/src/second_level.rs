@@ -19,6 +19,7 @@ mod record;
 mod writer;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -27,6 +28,7 @@ use std::{
 };
 
 use entra_abstractions::{Clock, Kept, Scheme, SharedStore, StoreError, StoreKey, StoredEntry};
+use futures_util::FutureExt;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout, timeout_at},
@@ -131,7 +133,12 @@ impl SecondLevel {
             return Err(Looked::Away);
         }
         let patience = self.patience().min(left);
-        match timeout_at(began + patience, self.store.get(at)).await {
+        // Not even a store that panics is why a call fails.
+        let looking = AssertUnwindSafe(self.store.get(at)).catch_unwind();
+        match timeout_at(began + patience, looking)
+            .await
+            .map(|it| it.unwrap_or_else(|_panic| Err(panicked())))
+        {
             Ok(Ok(kept)) => {
                 self.has_answered();
                 Ok(kept)
@@ -233,6 +240,11 @@ impl SecondLevel {
             telemetry::store_is_unreadable(at, why);
         }
     }
+}
+
+#[cold]
+fn panicked() -> StoreError {
+    StoreError::new("shared", "it panicked")
 }
 
 fn no_answer(of: &str, patience: Duration) -> StoreError {

@@ -2,11 +2,13 @@
 //! guarantees nothing: whatever goes wrong with it, an instance fetches for itself.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
 use entra_abstractions::{AccessToken, StoreKey, StoredEntry};
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
@@ -61,7 +63,8 @@ async fn wait(look: &Look<'_>, lasts: Duration, until: Instant) -> (Leased, Turn
         }
         let ends_at = level.now() + lasts;
         let entry = StoredEntry::new(*b"lease", ends_at);
-        let Ok(Ok(is_mine)) = timeout(level.patience(), level.store.put_new(&at, &entry)).await else {
+        let taking = AssertUnwindSafe(level.store.put_new(&at, &entry)).catch_unwind();
+        let Ok(Ok(Ok(is_mine))) = timeout(level.patience(), taking).await else {
             return (Leased::Failed, Turn::Without);
         };
         let lease = is_mine.then(|| Lease { level: Arc::clone(level), at, ends_at });

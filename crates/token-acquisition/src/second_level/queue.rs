@@ -2,8 +2,8 @@
 //! clock, no store.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -30,9 +30,9 @@ pub(super) enum Rank {
 }
 
 /// A write in its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    pub(super) write: Write,
+    pub(super) write: Arc<Write>,
     pub(super) rank: Rank,
     pub(super) tries: u32,
     number: u64,
@@ -52,7 +52,7 @@ struct State {
     kept: BTreeMap<u64, StoreKey>,
     fetchable: BTreeMap<u64, StoreKey>,
     /// What is being written at this moment.
-    in_hand: HashSet<StoreKey>,
+    in_hand: HashMap<StoreKey, Waiting>,
     bytes: usize,
     last_number: u64,
     has_writer: bool,
@@ -115,7 +115,7 @@ impl Queue {
             drop(state.take(&key));
             state.last_number += 1;
             let number = state.last_number;
-            state.insert(key, Waiting { write, rank, tries: 0, number });
+            state.insert(key, Waiting { write: Arc::new(write), rank, tries: 0, number });
             let dropped = state.make_room(self.most, self.most_bytes);
             let needs_writer = !std::mem::replace(&mut state.has_writer, true);
             Pushed { dropped, needs_writer }
@@ -130,7 +130,7 @@ impl Queue {
                 let Some(key) = state.first() else { break };
                 // What has ended is of no use to anybody.
                 if let Some(waiting) = state.take(&key).filter(|waiting| waiting.write.ends_at() > now) {
-                    state.in_hand.insert(key);
+                    state.in_hand.insert(key, waiting.clone());
                     batch.push((key, waiting));
                 }
             }
@@ -170,18 +170,23 @@ impl Queue {
         })
     }
 
-    /// The writer is gone in the midst of its work, as when its runtime ends.
+    /// The writer is gone in the midst of its work, as when its runtime ends. What it had in hand may be
+    /// written or not, so it is written again.
     pub(super) fn is_left_alone(&self) {
         self.with(|state| {
             state.has_writer = false;
-            state.in_hand.clear();
+            for (key, waiting) in std::mem::take(&mut state.in_hand) {
+                if !state.waiting.contains_key(&key) {
+                    state.insert(key, waiting);
+                }
+            }
         });
     }
 
     /// Whether something of this key is not written yet.
     pub(super) fn holds(&self, key: &StoreKey) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.contains_key(key) || state.in_hand.contains(key)
+        state.waiting.contains_key(key) || state.in_hand.contains_key(key)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -692,6 +692,45 @@ async fn a_store_that_takes_nothing_is_read_on_with_leases_and_sessions() {
     assert!(!away.is_empty() && away.iter().all(|line| line.contains("side=\"writes\"")), "{away:?}");
 }
 
+/// A driver with a defect.
+#[derive(Debug)]
+struct Panics(Arc<MemoryStore>, &'static str);
+
+#[async_trait]
+impl StoreTokens for Panics {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
+        assert_ne!(self.1, "get");
+        self.0.get(key).await
+    }
+
+    async fn put(&self, _: &StoreKey, _: StoredEntry) -> Result<(), StoreError> {
+        panic!("put")
+    }
+
+    async fn put_new(&self, _: &StoreKey, _: StoredEntry) -> Result<bool, StoreError> {
+        panic!("put_new")
+    }
+
+    async fn remove(&self, _: &StoreKey) -> Result<bool, StoreError> {
+        panic!("remove")
+    }
+}
+
+#[tokio::test]
+async fn not_even_a_store_that_panics_is_why_a_call_fails() {
+    let kit = Kit::new();
+    for at in ["get", "put_new"] {
+        let store = Arc::new(Panics(kit.store(), at));
+        let tokens = kit.sharing(share(store).lease(Duration::from_secs(10)));
+        let apis: Vec<_> = (0..5).map(|api| as_app(ORDERS).parameter(slice(api))).collect();
+        for request in &apis {
+            get(&tokens, request).await;
+        }
+        let explained = tokens.explain(&apis[0]).store.unwrap();
+        assert_eq!((explained.is_away, explained.waiting), (at == "get", 0), "{explained}");
+    }
+}
+
 fn slice(number: usize) -> Parameter {
     Parameter::shaping(Place::Query, "slice", number.to_string())
 }

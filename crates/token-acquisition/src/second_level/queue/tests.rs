@@ -23,7 +23,7 @@ fn taken(queue: &Queue, now: u64) -> Vec<(u8, Option<Vec<u8>>)> {
     let batch = queue.take(100, START + Duration::from_secs(now)).unwrap_or_default();
     let taken = batch.into_iter().map(|(key, waiting)| {
         queue.done(&key);
-        let bytes = match waiting.write {
+        let bytes = match &*waiting.write {
             Write::Put(entry) => Some(entry.bytes().to_vec()),
             Write::Remove { .. } => None,
         };
@@ -110,7 +110,11 @@ async fn one_writer_while_there_is_something() {
     queue.is_drained().await;
     assert!(queue.push(key(4), put(b"four", 10), Rank::Fetchable).needs_writer);
     drop(queue.take(16, START));
+    queue.push(key(4), put(b"newer", 10), Rank::Fetchable);
+    queue.push(key(5), put(b"five", 10), Rank::Fetchable);
+    drop(queue.take(1, START));
     queue.is_left_alone();
+    assert!(queue.needs_writer());
+    assert_eq!(taken(&queue, 0), [(4, Some(b"newer".to_vec())), (5, Some(b"five".to_vec()))]);
     queue.has_written(&key(4)).await;
-    assert!(queue.push(key(5), put(b"five", 10), Rank::Fetchable).needs_writer);
 }
