@@ -241,14 +241,15 @@ async fn land(
     let refresh_token = granted.refresh_token.take();
     let _lane = sessions.lane(at).lock().await;
     let written = match sessions.read(at).await {
-        Ok(Known::Record(now)) if now.is_same_session(used) => match refresh_token {
-            // Of two that were redeemed at once the newer stays.
-            Some(token) if now.came_at() <= granted.came_at => {
-                let record = now.renewed(token, granted.came_at);
-                sessions.write(at, &record, engine.now()).await
-            }
-            _ => Ok(()),
-        },
+        // Of two that were redeemed at once the newer stays.
+        Ok(Known::Record(now)) if now.is_same_session(used) && now.came_at() > granted.came_at => Ok(()),
+        Ok(Known::Record(now)) if now.is_same_session(used) => {
+            // Where no next one came, the one at hand is used on: its 90 days begin anew, and it is sealed
+            // by the key that seals now.
+            let token = refresh_token.unwrap_or_else(|| now.token().clone());
+            let record = now.renewed(token, granted.came_at);
+            sessions.write(at, &record, engine.now()).await
+        }
         Ok(Known::Unreadable(why)) => return Err(lost(engine, plan, why)),
         Ok(_) => return Err(not_kept(engine, plan)),
         Err(error) => Err(error),

@@ -12,11 +12,15 @@ use entra_abstractions::{
     testing::{MemoryStore, assert_no_secrets, share},
 };
 use entra_emulator::{Fault, Grant, ids};
+use entra_token_acquisition::Application;
 use futures_util::future::{join, join_all};
 use tokio::task::JoinSet;
 use tracing_subscriber::fmt;
 
-use crate::kit::{GRAPH, Kit, READ, at_once, claims, every_text, scopes, who};
+use crate::{
+    kit::{GRAPH, Kit, READ, at_once, builder, claims, every_text, scopes, who},
+    wiretap::{Wiretap, granted, json},
+};
 
 const KEY: &str = "job s3cret?%G&=17";
 const HOUR: u64 = 3_700;
@@ -301,6 +305,27 @@ async fn a_session_that_nobody_used_is_let_go() {
     kit.advance(91 * 86_400);
     assert_eq!(lost(tokens.acquire(&later(READ)).await), Some(LostSession::NotKept));
     assert!(store.entries().is_empty());
+}
+
+/// As AD FS does, which hands out no next refresh token.
+#[tokio::test]
+async fn a_session_lives_on_the_refresh_token_that_it_began_with() {
+    let kit = Kit::new();
+    let first = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t","refresh_token":"r"}"#;
+    let wiretap = Wiretap::that([json(first), granted("next")]).await;
+    let store = kit.store();
+    let application = Application::builder().instance(&*wiretap.url).tenant("contoso.example");
+    let application = application.client_id("client").secret("s3cret?%G&=").build().unwrap();
+    let tokens = builder(application, kit.clock.clone() as _).store(share(Arc::clone(&store) as _));
+    let tokens = tokens.build().unwrap();
+    tokens.acquire(&keep(&kit.caller("alice"))).await.unwrap();
+    for _ in 0..3 {
+        kit.advance(80 * 86_400);
+        tokens.acquire(&later(READ)).await.unwrap();
+        assert!(wiretap.heard().last().unwrap().contains("refresh_token=r"));
+    }
+    kit.advance(91 * 86_400);
+    assert_eq!(lost(tokens.acquire(&later(READ)).await), Some(LostSession::NotKept));
 }
 
 #[tokio::test]
