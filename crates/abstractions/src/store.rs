@@ -85,6 +85,9 @@ impl StoreKey {
         Self(digest::of(parts))
     }
 
+    /// How many characters [`to_text`](Self::to_text) has.
+    pub const TEXT_LEN: usize = 43;
+
     /// A key that was read back from a store.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -97,7 +100,17 @@ impl StoreKey {
 
     /// The key as 43 characters of the URL-safe base64 alphabet, upper and lower case told apart.
     pub fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        let mut text = Vec::with_capacity(Self::TEXT_LEN);
+        self.write_text(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Appends what [`to_text`](Self::to_text) returns, for a store that writes something before it.
+    pub fn write_text(&self, to: &mut Vec<u8>) {
+        let mut text = [0; Self::TEXT_LEN];
+        // It has exactly the room that it takes.
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or_default();
+        to.extend_from_slice(text.get(..written).unwrap_or_default());
     }
 }
 

@@ -6,6 +6,7 @@ mod text;
 
 use std::{
     fmt,
+    str::from_utf8,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -128,18 +129,57 @@ impl AccessToken {
             tenant: tenant.as_ref(),
         });
         let text = text.ok_or_else(|| Misconfigured::new("the access token is too long"))?;
-        let since = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let expires_at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let terms = TokenTerms::new(Terms { scheme, tenant, scopes: scopes.into(), binding });
-        let token = Token { text, expires_at, terms }.plain();
-        // Entra's tokens are ASCII, and so a header by itself; of all else the header type refuses
-        // what could break out of the line.
-        if !is_printable(token.token().text.line_bytes()) {
-            Line(token.clone()).into_header().map_err(|error| {
-                Misconfigured::new("the access token cannot be a header").with_source(error)
-            })?;
+        let terms = TokenTerms::of(Terms { scheme, tenant, scopes: scopes.into(), binding });
+        Token { text, expires_at: nanoseconds(expires_at), terms }.plain().checked()
+    }
+
+    /// A token out of a store: `text` is what [`write_text`](Self::write_text) wrote into it.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use entra_abstractions::{AccessToken, Scheme, Secret};
+    ///
+    /// let token = AccessToken::new(Scheme::Bearer, Secret::new("eyJ.a.b"), SystemTime::UNIX_EPOCH)?;
+    /// let mut text = Vec::with_capacity(token.text_len());
+    /// token.write_text(&mut text);
+    /// let same = AccessToken::from_text(&text, token.expires_at(), token.terms().clone())?;
+    /// assert_eq!(same.authorization_header(), "Bearer eyJ.a.b");
+    /// assert!(AccessToken::from_text(&text[1..], token.expires_at(), token.terms().clone()).is_err());
+    /// # Ok::<(), entra_abstractions::Misconfigured>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when nothing of the kind was written: somebody else writes there.
+    pub fn from_text(text: &[u8], expires_at: SystemTime, terms: TokenTerms) -> Result<Self, Misconfigured> {
+        let text = Text::read(text, terms.get().scheme.as_str());
+        let text = text.ok_or_else(|| Misconfigured::new("this is no text of a token"))?;
+        Token { text, expires_at: nanoseconds(expires_at), terms }.plain().checked()
+    }
+
+    /// Appends what tells it from other tokens of the same [terms](Self::terms): the token itself, the
+    /// id token, whose it is and who asked for it. When it ends is no part of that.
+    ///
+    /// # Security
+    /// It is a secret, and not sealed.
+    pub fn write_text(&self, to: &mut Vec<u8>) {
+        self.token().text.write(to);
+    }
+
+    /// How many bytes [`write_text`](Self::write_text) appends.
+    pub fn text_len(&self) -> usize {
+        2 * size_of::<u32>() + self.token().text.len()
+    }
+
+    /// Entra's tokens are ASCII, and so a header by itself; of all else the header type refuses what
+    /// could break out of the line.
+    fn checked(self) -> Result<Self, Misconfigured> {
+        if self.token().text.is_printable() {
+            return Ok(self);
         }
-        Ok(token)
+        let no_header = || Misconfigured::new("the access token cannot be a header");
+        from_utf8(self.token().text.line_bytes()).map_err(|error| no_header().with_source(error))?;
+        Line(self.clone()).into_header().map_err(|error| no_header().with_source(error))?;
+        Ok(self)
     }
 
     /// The same token with a header and counts of its own.
@@ -154,8 +194,13 @@ impl AccessToken {
 
     /// The same token, sharing these terms where they are its own.
     #[must_use]
-    pub fn sharing(self, terms: &TokenTerms) -> Self {
-        if self.terms() != terms {
+    pub fn sharing(mut self, terms: &TokenTerms) -> Self {
+        if self.terms().is(terms) || self.terms() != terms {
+            return self;
+        }
+        // Nobody else has it yet, nearly always.
+        if let Some(Form::Plain(token)) = Arc::get_mut(&mut self.0) {
+            token.terms = terms.clone();
             return self;
         }
         Token { terms: terms.clone(), ..self.into_token() }.plain()
@@ -346,9 +391,9 @@ impl AsRef<[u8]> for Line {
     }
 }
 
-/// Whether it is printable ASCII. It does not stop where it is not, so many bytes are looked at at once.
-fn is_printable(line: &[u8]) -> bool {
-    line.iter().fold(true, |is_so_far, byte| is_so_far & matches!(byte, b' '..=b'~'))
+fn nanoseconds(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What stands in the place of a header that was made once before, when the token was.
@@ -394,6 +439,50 @@ mod tests {
         assert_eq!(apart.authorization_header(), "Bearer eyJ.secret.sig");
         assert!(apart.authorization_header().is_sensitive());
         assert_eq!(apart.scopes().collect::<Vec<_>>(), ["read"]);
+    }
+
+    #[test]
+    fn what_was_written_comes_back() {
+        let tenant = TenantId::new("contoso.example").unwrap();
+        for secret in ["eyJ.s3cret?%G&=.sig", "caf\u{e9}"] {
+            let account = AccountId::new("b2c_1-flow", "O'Hara").ok();
+            let token =
+                AccessToken::new(Scheme::Bearer, Secret::new(secret), SystemTime::UNIX_EPOCH).unwrap();
+            let token = token.with_tenant(Some(tenant.clone())).with_account(account.clone());
+            let token = token.with_id_token(Some(Secret::new("id.to.ken")));
+            let mut text = Vec::new();
+            token.write_text(&mut text);
+            assert_eq!(text.len(), token.text_len());
+            let terms = TokenTerms::new(Scheme::Bearer, Some(tenant.clone()), "");
+            assert!(terms == *token.terms() && terms.are(&Scheme::Bearer, Some("contoso.example"), ""));
+            let same = AccessToken::from_text(&text, token.expires_at(), terms).unwrap();
+            assert_eq!(same.authorization_header(), token.authorization_header());
+            assert_eq!((same.account(), same.tenant()), (account, Some(&tenant)));
+            assert_eq!(same.id_token().map(SecretRef::expose), Some("id.to.ken"));
+        }
+    }
+
+    #[test]
+    fn what_was_not_written_is_refused() {
+        let read = |line: &str, id_token: &[u8], lengths: [u32; 2]| {
+            let lengths = lengths.map(u32::to_be_bytes).concat();
+            let text = [&lengths, line.as_bytes(), id_token].concat();
+            let terms = TokenTerms::new(Scheme::Bearer, None, "");
+            AccessToken::from_text(&text, SystemTime::UNIX_EPOCH, terms)
+        };
+        assert!(read("Bearer x", b"id", [8, 2]).is_ok());
+        for lengths in [[8, 3], [11, 0], [u32::MAX, 2], [8, u32::MAX], [7, 3], [0, 0]] {
+            assert!(read("Bearer x", b"id", lengths).is_err(), "{lengths:?}");
+        }
+        for line in ["bearer x", "Bearerx ", "a\r\nx: ", "Bearer \0", "pop    x"] {
+            assert!(read(line, b"id", [8, 2]).is_err(), "{line:?}");
+        }
+        assert!(read("Bearer x", b"\xff\xff", [8, 2]).is_err());
+        assert!(read("Bearer \u{e9}", b"", [8, 0]).is_err(), "half a character");
+        assert!(
+            AccessToken::from_text(b"", SystemTime::UNIX_EPOCH, TokenTerms::new(Scheme::Bearer, None, ""))
+                .is_err()
+        );
     }
 
     #[test]

@@ -58,7 +58,10 @@ impl RedisStore {
     }
 
     fn key(&self, key: &StoreKey) -> Vec<u8> {
-        [self.0.prefix.as_bytes(), key.to_text().as_bytes()].concat()
+        let mut text = Vec::with_capacity(self.0.prefix.len() + StoreKey::TEXT_LEN);
+        text.extend_from_slice(self.0.prefix.as_bytes());
+        key.write_text(&mut text);
+        text
     }
 
     /// Sends a command, and gives up when the store's time is over.

@@ -1,7 +1,7 @@
 //! The corridor: from a request to a token, past the cache and, where it must be, onto a flight.
 
 mod binder;
-mod lone_look;
+mod miss;
 mod rooms;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -23,15 +23,14 @@ use crate::{
     flight::{Boarded, Flights},
     handle::TokenHandle,
     managed_identity::Platform,
-    plan::{Plan, check_tenant, key_of},
+    plan::{Plan, check, is_renewal, key_of},
     refresh::RefreshTokens,
-    second_level::{Findings, SecondLevel, see_alone},
+    second_level::{Findings, SecondLevel},
     session::{self, Sessions},
     sign_in::{AuthorizationCode, SignedIn},
     telemetry::{self, Asked, Metrics},
     wire::Wire,
 };
-use lone_look::LoneLook;
 use rooms::destination;
 
 /// Acquires tokens as one application: from its cache, or from Entra.
@@ -187,43 +186,54 @@ impl TokenAcquirer {
     /// As [`acquire`](AcquireToken::acquire), borrowing nothing: for those who wrap an acquirer and
     /// hold it only for the moment.
     pub fn acquire_detached(&self, request: &TokenRequest) -> Acquiring<'static> {
+        self.at_hand(request).unwrap_or_else(|| {
+            let (tokens, request) = (self.clone(), request.clone());
+            Acquiring::fetching(async move { tokens.fly(&request).await })
+        })
+    }
+
+    /// What memory and the flights in the air have for a request; nothing where that is not enough.
+    #[inline]
+    fn at_hand(&self, request: &TokenRequest) -> Option<Acquiring<'static>> {
         // By reference: it is large, and moving what was just written makes the processor wait.
         let key = key_of(&self.0.identity, request);
         let key = match &key {
             Ok(key) => key,
-            Err(fault) => return Acquiring::ready(Err(fault.clone().into())),
+            Err(fault) => return Some(Acquiring::ready(Err(fault.clone().into()))),
         };
         // What is cached must not answer a challenge or a forced refresh.
-        if request.claims.is_some() || request.force_refresh || request.replaces.is_some() {
+        if is_renewal(request) {
             return self.renew(key, request);
         }
         self.cache().look(key, |kept| match kept {
             Some(Kept::Awake(entry)) => self.serve(entry, request),
             Some(Kept::Resting(resting)) => self.serve_once(key, resting, request),
-            None => self.fly(request),
+            None => None,
         })
     }
 
     /// A token at rest serves one call in a second; with the next, or when it gets old, it is woken.
     #[cold]
-    fn serve_once(&self, key: &KeyRef<'_>, resting: &Resting, request: &TokenRequest) -> Acquiring<'static> {
+    fn serve_once(
+        &self,
+        key: &KeyRef<'_>,
+        resting: &Resting,
+        request: &TokenRequest,
+    ) -> Option<Acquiring<'static>> {
         let now = self.now();
         let Some(token) = resting.once(now) else {
-            return match self.cache().entry(key) {
-                Some(entry) => self.serve(&entry, request),
-                None => self.fly(request),
-            };
+            return self.serve(&*self.cache().entry(key)?, request);
         };
         self.metrics().fresh();
         if telemetry::is_detailed() {
             telemetry::served(key, Reason::Fresh, resting.left(now), false);
         }
-        Acquiring::ready(Ok(token))
+        Some(Acquiring::ready(Ok(token)))
     }
 
     /// The walk past the cache. Nearly every token that is asked for is fresh.
     #[inline]
-    pub(crate) fn serve(&self, entry: &Entry, request: &TokenRequest) -> Acquiring<'static> {
+    pub(crate) fn serve(&self, entry: &Entry, request: &TokenRequest) -> Option<Acquiring<'static>> {
         let now = self.now();
         match entry.fresh(now) {
             Some(token) => {
@@ -231,7 +241,7 @@ impl TokenAcquirer {
                 if telemetry::is_detailed() {
                     self.tell_served(entry, request, Reason::Fresh);
                 }
-                Acquiring::ready(Ok(token))
+                Some(Acquiring::ready(Ok(token)))
             }
             None => self.serve_by_age(entry, entry.serve(now), request),
         }
@@ -255,8 +265,13 @@ impl TokenAcquirer {
     }
 
     #[cold]
-    fn serve_by_age(&self, entry: &Entry, cached: Cached, request: &TokenRequest) -> Acquiring<'static> {
-        match cached {
+    fn serve_by_age(
+        &self,
+        entry: &Entry,
+        cached: Cached,
+        request: &TokenRequest,
+    ) -> Option<Acquiring<'static>> {
+        Some(match cached {
             Cached::Fresh(token) => Acquiring::ready(Ok(token)),
             Cached::Aging(token, due) => {
                 self.served_late(entry, request, Reason::Aging);
@@ -266,17 +281,15 @@ impl TokenAcquirer {
                 Acquiring::ready(Ok(token))
             }
             Cached::Last(token, due) => self.wait_or_serve(entry, request, token, due),
-            Cached::Missing => self.fly(request),
-        }
+            Cached::Missing => return None,
+        })
     }
 
     /// What is cached will not do, unless somebody whose token was refused, too, has fetched another.
     #[cold]
-    fn renew(&self, key: &KeyRef<'_>, request: &TokenRequest) -> Acquiring<'static> {
-        let refused = request.replaces.filter(|_| !request.force_refresh);
-        let found =
-            refused.and_then(|refused| self.cache().instead_of(key, refused, request.claims.as_ref()));
-        let Some(token) = found else { return self.fly(request) };
+    fn renew(&self, key: &KeyRef<'_>, request: &TokenRequest) -> Option<Acquiring<'static>> {
+        let refused = request.replaces.filter(|_| !request.force_refresh)?;
+        let token = self.cache().instead_of(key, refused, request.claims.as_ref())?;
         let reason = if request.claims.is_some() { Reason::Claims } else { Reason::Refused };
         self.metrics().asked(AnsweredBy::Memory, reason);
         if telemetry::is_detailed() {
@@ -285,48 +298,7 @@ impl TokenAcquirer {
                 kept.map(|kept| telemetry::served(key, Reason::Fresh, kept.left(now), kept.failures() > 0))
             });
         }
-        Acquiring::ready(Ok(token))
-    }
-
-    #[cold]
-    pub(crate) fn fly(&self, request: &TokenRequest) -> Acquiring<'static> {
-        let plan = match self.plan(request) {
-            Ok(plan) => plan,
-            Err(fault) => return Acquiring::ready(Err(fault.into())),
-        };
-        let (engine, plan) = (self.clone(), Arc::new(plan));
-        let writes = self.cache().writes();
-        Acquiring::fetching(async move {
-            // Where anything was put into memory since, it may be this: a flight begins with a look there.
-            let may_be_here = engine.cache().writes() != writes;
-            let mut seen = if engine.store().is_none() || may_be_here {
-                None
-            } else {
-                let look = LoneLook::begin(&engine, &plan);
-                look.end(engine.see_alone(&plan, writes).await)
-            };
-            match seen.as_mut().and_then(|(findings, _)| findings.token.take()) {
-                Some(token) => Ok(token),
-                None => engine.board(plan, Purpose::Fetch, seen).await,
-            }
-        })
-    }
-
-    /// What the store has, told as a flight would tell it; and the span of that, for the flight that
-    /// goes on from there.
-    async fn see_alone(&self, plan: &Plan, writes: usize) -> Option<(Findings, Span)> {
-        let asked = Asked::new(self.metrics(), self.cache(), plan);
-        let span = telemetry::acquiring(&plan.key.as_ref(), plan.grant.name(), plan.correlation_id, false);
-        let seeing = see_alone(self, plan, writes);
-        let seen =
-            if span.is_none() { seeing.await? } else { Box::pin(seeing.instrument(span.clone())).await? };
-        if seen.token.is_some() {
-            if let Some(asked) = asked {
-                asked.tell(self.metrics(), AnsweredBy::Store);
-            }
-            span.in_scope(|| telemetry::landed(self.metrics(), &plan.key.as_ref(), false, None));
-        }
-        Some((seen, span))
+        Some(Acquiring::ready(Ok(token)))
     }
 
     /// The last minute: a flight that is due begins at once, so that whoever asks in the same moment
@@ -348,9 +320,14 @@ impl TokenAcquirer {
     }
 
     pub(crate) fn plan(&self, request: &TokenRequest) -> Result<Plan, Misconfigured> {
-        let plan = Plan::new(key_of(&self.0.identity, request)?, request)?;
-        check_tenant(self.application().authority(), &plan, request)?;
-        Ok(plan)
+        Ok(Plan::new(&self.checked(request)?, request))
+    }
+
+    /// The key of a request that Entra could answer.
+    fn checked<'a>(&'a self, request: &'a TokenRequest) -> Result<KeyRef<'a>, Misconfigured> {
+        let key = key_of(&self.0.identity, request)?;
+        check(self.application().authority(), &key, request)?;
+        Ok(key)
     }
 
     /// The flight that is in the air for this request.
@@ -423,7 +400,7 @@ fn or_if_still_valid(token: AccessToken, error: TokenError) -> Result<AccessToke
 
 impl AcquireToken for TokenAcquirer {
     fn acquire<'a>(&'a self, request: &'a TokenRequest) -> Acquiring<'a> {
-        self.acquire_detached(request)
+        self.at_hand(request).unwrap_or_else(|| self.fly(request))
     }
 
     fn binder(&self) -> Option<&dyn BindTokens> {

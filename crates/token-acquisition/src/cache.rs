@@ -26,7 +26,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash};
+use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash, TokenTerms};
 use seize::Collector;
 
 #[cfg(feature = "opentelemetry")]
@@ -45,6 +45,7 @@ use slot::Realms;
 #[cfg(test)]
 pub(crate) use slot::Realms;
 use slot::Slot;
+pub(crate) use slot::Sought;
 use window::seconds;
 pub(crate) use window::{Age, Window};
 
@@ -126,8 +127,14 @@ impl Cache {
     /// Looks a key up, without a copy of what is there.
     #[inline]
     pub(crate) fn look<T>(&self, key: &KeyRef<'_>, then: impl FnOnce(Option<&Kept>) -> T) -> T {
-        let sought = self.realms.seek(key);
+        let sought = self.seek(key);
         then(self.shard(sought.hash()).tokens.pin().get(&sought))
+    }
+
+    /// A key, hashed once for all that is done with it.
+    #[inline]
+    pub(crate) fn seek<'a>(&self, key: &'a KeyRef<'a>) -> Sought<'a> {
+        self.realms.seek(key)
     }
 
     #[inline]
@@ -188,6 +195,11 @@ impl Cache {
         self.look(key, |kept| kept?.instead_of(refused, claims, self.now()))
     }
 
+    /// What the tokens have in common that are kept under keys like this one.
+    pub(crate) fn terms(&self, sought: &Sought<'_>) -> Option<TokenTerms> {
+        self.realms.terms(sought)
+    }
+
     /// Keeps a token, and which challenge it met; it replaces the one of this key, whatever that is.
     /// Returns it as it is kept: it shares with others what they have in common.
     pub(crate) fn put(
@@ -197,11 +209,21 @@ impl Cache {
         claims: Option<Claims>,
         window: Window,
     ) -> AccessToken {
+        self.put_sought(self.seek(key), token, claims, window)
+    }
+
+    /// The same, for whoever has looked for the key before.
+    pub(crate) fn put_sought(
+        &self,
+        sought: Sought<'_>,
+        token: AccessToken,
+        claims: Option<Claims>,
+        window: Window,
+    ) -> AccessToken {
         let now = seconds(self.clock.now());
         if window.age_at(now) == Age::Ended {
             return token;
         }
-        let sought = self.realms.seek(key);
         let (slot, token) = self.realms.settle(sought, token);
         let shard = self.shard(sought.hash());
         shard.put(slot, Kept::new(token.clone(), claims, window, now));

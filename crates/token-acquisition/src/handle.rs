@@ -33,7 +33,7 @@ impl TokenHandle {
         if let Some(entry) = entry.as_ref()
             && !entry.is_replaced()
         {
-            return self.tokens.serve(entry, &self.request);
+            return self.served(entry);
         }
         drop(entry);
         self.look_again()
@@ -43,10 +43,15 @@ impl TokenHandle {
     fn look_again(&self) -> Acquiring<'_> {
         let entry = self.tokens.cache().entry(&self.key.as_ref());
         let acquiring = match &entry {
-            Some(entry) => self.tokens.serve(entry, &self.request),
+            Some(entry) => self.served(entry),
             None => self.tokens.fly(&self.request),
         };
         self.entry.store(entry);
         acquiring
+    }
+
+    #[inline]
+    fn served(&self, entry: &Entry) -> Acquiring<'_> {
+        self.tokens.serve(entry, &self.request).unwrap_or_else(|| self.tokens.fly(&self.request))
     }
 }

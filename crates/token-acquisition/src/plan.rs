@@ -110,12 +110,56 @@ fn owner_of(user: &User) -> OwnerRef<'_> {
     }
 }
 
+/// Whether what is kept must not answer.
+#[inline]
+pub(crate) fn is_renewal(request: &TokenRequest) -> bool {
+    request.force_refresh || request.claims.is_some() || request.replaces.is_some()
+}
+
+/// Refuses, before anybody is asked, what Entra could not answer. Only looks: a token that is in a
+/// store needs no plan.
+///
+/// # Errors
+/// [`Misconfigured`] says what is wrong with the request, or with the configuration.
+pub(crate) fn check(
+    authority: &Authority,
+    key: &KeyRef<'_>,
+    request: &TokenRequest,
+) -> Result<(), Misconfigured> {
+    let is_host = match key.owner {
+        OwnerRef::App => key.identity.host.is_some(),
+        OwnerRef::ManagedIdentity(_) => true,
+        _ => false,
+    };
+    let is_app = matches!(key.owner, OwnerRef::App) && !is_host;
+    let tenant = key.tenant;
+    if (is_app || matches!(key.owner, OwnerRef::AgentUser(_))) && !tenant.is_real() {
+        let fault = Misconfigured::new(format!("an application gets no token of its own from \"{tenant}\""));
+        return Err(match request.tenant {
+            Some(_) => fault.at("the tenant of the request").hint("name the tenant by its id or domain"),
+            None => fault
+                .at(key.identity.tenant_at.clone())
+                .hint("configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request"),
+        });
+    }
+    if is_app {
+        check_app_scopes(&request.scopes)?;
+    }
+    if request.scheme == Scheme::MtlsPop && !is_app && !is_host {
+        return Err(Misconfigured::new("only an application's own token can be bound to a certificate")
+            .hint("ask as the application, an agent or a managed identity (RequestAppToken), or without ProtocolScheme"));
+    }
+    parameters::check(&request.parameters)?;
+    if is_host {
+        // A host is not asked for a tenant.
+        return managed_identity::check(request);
+    }
+    check_tenant(authority, request)
+}
+
 impl Plan {
-    /// Works out what to send. Called where nothing cached answers.
-    ///
-    /// # Errors
-    /// Refuses, before anything is sent, what Entra could not answer.
-    pub(crate) fn new(key: KeyRef<'_>, request: &TokenRequest) -> Result<Self, Misconfigured> {
+    /// Works out what to send for a request that was [checked](check).
+    pub(crate) fn new(key: &KeyRef<'_>, request: &TokenRequest) -> Self {
         let grant = match &request.subject {
             Subject::ManagedIdentity(id) => Grant::ManagedIdentity(id.clone()),
             Subject::App | Subject::Agent(_, AgentSubject::App) => match &key.identity.host {
@@ -134,34 +178,11 @@ impl Plan {
             },
             Subject::Agent(_, AgentSubject::AgentUser(user)) => Grant::AgentUser(user.clone()),
         };
-        let tenant = key.tenant.clone();
-        if matches!(grant, Grant::ClientCredentials | Grant::AgentUser(_)) && !tenant.is_real() {
-            let fault =
-                Misconfigured::new(format!("an application gets no token of its own from \"{tenant}\""));
-            return Err(match request.tenant {
-                Some(_) => fault.at("the tenant of the request").hint("name the tenant by its id or domain"),
-                None => fault.at(key.identity.tenant_at.clone()).hint(
-                    "configure the id of a tenant, or AppHomeTenantId, or name the tenant in the request",
-                ),
-            });
-        }
-        if matches!(grant, Grant::ClientCredentials) {
-            check_app_scopes(&request.scopes)?;
-        }
-        let can_be_bound = matches!(grant, Grant::ClientCredentials | Grant::ManagedIdentity(_));
-        if request.scheme == Scheme::MtlsPop && !can_be_bound {
-            return Err(Misconfigured::new("only an application's own token can be bound to a certificate")
-                .hint("ask as the application, an agent or a managed identity (RequestAppToken), or without ProtocolScheme"));
-        }
-        parameters::check(&request.parameters)?;
-        if matches!(grant, Grant::ManagedIdentity(_)) {
-            managed_identity::check(request)?;
-        }
-        Ok(Self {
+        Self {
             key: key.to_key(),
             grant,
             scopes: request.scopes.clone(),
-            tenant,
+            tenant: key.tenant.clone(),
             fmi_path: request.fmi_path.clone(),
             parameters: request.parameters.clone(),
             claims: request.claims.clone(),
@@ -170,7 +191,7 @@ impl Plan {
             replaces: request.replaces,
             scheme: request.scheme.clone(),
             correlation_id: request.correlation_id.unwrap_or_else(CorrelationId::random),
-        })
+        }
     }
 
     /// Whether what is cached must not answer.
@@ -184,19 +205,13 @@ impl Plan {
 ///
 /// # Errors
 /// [`Misconfigured`] saying what kind of authority has no tenants to choose from.
-pub(crate) fn check_tenant(
-    authority: &Authority,
-    plan: &Plan,
-    request: &TokenRequest,
-) -> Result<(), Misconfigured> {
-    // A host is not asked for a tenant.
-    let is_host = matches!(plan.grant, Grant::ManagedIdentity(_));
+fn check_tenant(authority: &Authority, request: &TokenRequest) -> Result<(), Misconfigured> {
     match &request.tenant {
-        Some(named) if !authority.has_tenants() && !is_host && named != authority.tenant() => Err(
-            Misconfigured::new(format!("{} has no other tenant to ask for \"{named}\"", authority.kind()))
-                .at("the tenant of the request")
-                .hint("remove it, or ask an application of that tenant"),
-        ),
+        Some(named) if !authority.has_tenants() && named != authority.tenant() => Err(Misconfigured::new(
+            format!("{} has no other tenant to ask for \"{named}\"", authority.kind()),
+        )
+        .at("the tenant of the request")
+        .hint("remove it, or ask an application of that tenant")),
         _ => Ok(()),
     }
 }

@@ -24,6 +24,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -31,7 +32,7 @@ use entra_abstractions::{Clock, Kept, Scheme, SharedStore, StoreError, StoreKey,
 use futures_util::FutureExt;
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, error::Elapsed, timeout, timeout_at},
 };
 
 use crate::{
@@ -40,9 +41,10 @@ use crate::{
 };
 
 use alone::Alone;
+pub(crate) use alone::LoneLook;
 use breaker::{Breaker, Passage};
 pub(crate) use counts::{Counts, Leased, Looked, Side, Word, Wrote};
-pub(crate) use find::{Findings, Unseen, find, look_once, see_alone};
+pub(crate) use find::{Findings, Unseen, find, look_once};
 use queue::{Queue, Rank, Write};
 pub(crate) use record::TokenRecord;
 
@@ -125,8 +127,8 @@ impl SecondLevel {
     /// Looks where Entra can answer as well: for a moment only, and not while the store is away.
     /// That moment is never longer than what is left to the caller.
     pub(crate) async fn look(self: &Arc<Self>, at: &StoreKey, left: Duration) -> Result<Kept, Looked> {
-        let began = Instant::now();
-        if let Passage::Shut { look_for_it } = self.breaker.passage(began) {
+        let now = Instant::now();
+        if let Passage::Shut { look_for_it } = self.breaker.passage(now) {
             if look_for_it {
                 self.look_for_it();
             }
@@ -135,10 +137,16 @@ impl SecondLevel {
         let patience = self.patience().min(left);
         // Not even a store that panics is why a call fails.
         let looking = AssertUnwindSafe(self.store.get(at)).catch_unwind();
-        match timeout_at(began + patience, looking)
-            .await
-            .map(|it| it.unwrap_or_else(|_panic| Err(panicked())))
-        {
+        let answered = timeout_at(now + patience, looking).await;
+        self.looked(answered, patience)
+    }
+
+    fn looked(
+        &self,
+        answered: Result<thread::Result<Result<Kept, StoreError>>, Elapsed>,
+        patience: Duration,
+    ) -> Result<Kept, Looked> {
+        match answered.map(|it| it.unwrap_or_else(|_panic| Err(panicked()))) {
             Ok(Ok(kept)) => {
                 self.has_answered();
                 Ok(kept)

@@ -36,6 +36,12 @@ pub(crate) fn is_detailed() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
+/// Whether anybody counts a fetch, or may listen to its span.
+#[inline]
+pub(crate) fn is_told(metrics: &Metrics) -> bool {
+    metrics.are_on() || LevelFilter::current() >= LevelFilter::INFO
+}
+
 /// A cached token is served.
 #[cold]
 pub(crate) fn served(key: &KeyRef<'_>, reason: Reason, left: Duration, is_stale: bool) {

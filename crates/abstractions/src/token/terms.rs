@@ -21,7 +21,26 @@ pub(super) struct Terms {
 }
 
 impl TokenTerms {
-    pub(super) fn new(terms: Terms) -> Self {
+    /// Of tokens that are bound to no certificate; `scopes` are separated by spaces.
+    pub fn new(scheme: Scheme, tenant: Option<TenantId>, scopes: &str) -> Self {
+        Self::of(Terms { scheme, tenant, scopes: scopes.into(), binding: None })
+    }
+
+    /// Whether they are what [`new`](Self::new) makes of these.
+    pub fn are(&self, scheme: &Scheme, tenant: Option<&str>, scopes: &str) -> bool {
+        let Terms { scheme: own, tenant: issuer, scopes: granted, binding } = &*self.0;
+        own == scheme
+            && issuer.as_ref().map(TenantId::as_str) == tenant
+            && **granted == *scopes
+            && binding.is_none()
+    }
+
+    /// Whether both are the same ones, and not only equal.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn of(terms: Terms) -> Self {
         Self(Arc::new(terms))
     }
 

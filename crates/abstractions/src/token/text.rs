@@ -1,6 +1,8 @@
 //! The texts of one token in one piece of memory: the line of its header, its id token, whose it is
 //! and who asked for it. A cache keeps a million of them, and each allocation has a price.
 
+use std::str::from_utf8;
+
 use uuid::Uuid;
 use zeroize::optimization_barrier;
 
@@ -90,6 +92,12 @@ impl Text {
         text(self.line_bytes())
     }
 
+    /// Whether the line is printable ASCII. It does not stop where it is not, so many bytes are looked
+    /// at at once.
+    pub(super) fn is_printable(&self) -> bool {
+        self.line_bytes().iter().fold(true, |is_so_far, byte| is_so_far & matches!(byte, b' '..=b'~'))
+    }
+
     /// The same, for whoever does not ask for text.
     pub(super) fn line_bytes(&self) -> &[u8] {
         self.bytes.get(..self.line as usize).unwrap_or_default()
@@ -123,6 +131,26 @@ impl Text {
     /// How many bytes it holds.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Appends it as another process reads it: how long both tokens are, and all the bytes.
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.line.to_be_bytes());
+        to.extend_from_slice(&self.id_token.to_be_bytes());
+        to.extend_from_slice(&self.bytes);
+    }
+
+    /// What [`write`](Self::write) wrote, its line after this word and a space; nothing where it did
+    /// not. Whether the line can be a header is for the caller to look at.
+    pub(super) fn read(written: &[u8], word: &str) -> Option<Self> {
+        let (line, rest) = written.split_first_chunk()?;
+        let (id_token, bytes) = rest.split_first_chunk()?;
+        let (line, id_token) = (u32::from_be_bytes(*line), u32::from_be_bytes(*id_token));
+        let (line_bytes, rest) = bytes.split_at_checked(usize::try_from(line).ok()?)?;
+        let (id_token_bytes, _tail) = rest.split_at_checked(usize::try_from(id_token).ok()?)?;
+        let is_line =
+            line_bytes.strip_prefix(word.as_bytes()).is_some_and(|rest| matches!(rest, [b' ', _, ..]));
+        (is_line && from_utf8(id_token_bytes).is_ok()).then(|| Self { bytes: bytes.into(), line, id_token })
     }
 
     fn tail(&self) -> Option<(u8, &[u8])> {
@@ -160,7 +188,7 @@ fn guid(text: &str) -> Option<Uuid> {
 
 /// What was a text when it came in.
 fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+    from_utf8(bytes).unwrap_or_default()
 }
 
 impl Drop for Text {

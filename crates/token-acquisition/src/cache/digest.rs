@@ -69,7 +69,7 @@ impl KeyRef<'_> {
         let Self { identity, owner, tenant, scopes, scheme, fmi_path, client_claims, parameters: _ } = self;
         let Identity { instance, client, .. } = &***identity;
         let (kind, [first, second]) = owner.of(identity).parts();
-        let mut parts = vec![
+        let parts = [
             "token key 1".as_bytes(),
             instance.as_bytes(),
             client.as_str().as_bytes(),
@@ -81,7 +81,11 @@ impl KeyRef<'_> {
             scheme.token_type().as_bytes(),
             fmi_path.map_or("", |path| path.as_str()).as_bytes(),
         ];
+        if self.is_plain() {
+            return KeyDigest(StoreKey::digest(parts));
+        }
         // What few keys have comes by threes, each with a word before it that says what it is.
+        let mut parts = parts.to_vec();
         if let Scheme::Pop(key) = scheme {
             parts.extend(["key", scheme.as_str(), key.confirmation()].map(str::as_bytes));
         }

@@ -37,7 +37,7 @@ struct Realm {
 
 /// A key that is looked up, hashed once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sought<'a> {
+pub(crate) struct Sought<'a> {
     pub(super) key: &'a KeyRef<'a>,
     realm: u64,
 }
@@ -65,13 +65,8 @@ impl Realms {
     /// The key to keep, and the token that shares with others of its realm what they have in common.
     pub(super) fn settle(&self, sought: Sought<'_>, token: AccessToken) -> (Slot, AccessToken) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if latest.is_empty() {
-            latest.resize_with(PLACES, Weak::new);
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "it is a hash")]
-        let place = sought.realm as usize % PLACES;
         let who = *sought.who();
-        let known = latest.get(place).and_then(Weak::upgrade);
+        let known = latest.get(sought.place()).and_then(Weak::upgrade);
         if let Some(realm) = known.filter(|realm| sought.is_in(realm) && realm.terms == *token.terms()) {
             let token = token.sharing(&realm.terms);
             return (Slot { realm, who }, token);
@@ -81,10 +76,20 @@ impl Realms {
         self.bytes.fetch_add(size, Ordering::Relaxed);
         let (hash, terms, bytes) = (sought.realm, token.terms().clone(), Arc::clone(&self.bytes));
         let realm = Arc::new(Realm { key, hash, terms, bytes, size });
-        if let Some(place) = latest.get_mut(place) {
+        if latest.is_empty() {
+            latest.resize_with(PLACES, Weak::new);
+        }
+        if let Some(place) = latest.get_mut(sought.place()) {
             *place = Arc::downgrade(&realm);
         }
         (Slot { realm, who }, token)
+    }
+
+    /// What the tokens of its realm have in common, where there are any.
+    pub(super) fn terms(&self, sought: &Sought<'_>) -> Option<TokenTerms> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let realm = latest.get(sought.place()).and_then(Weak::upgrade)?;
+        sought.is_in(&realm).then(|| realm.terms.clone())
     }
 
     /// What they take.
@@ -119,6 +124,11 @@ impl Sought<'_> {
     #[inline]
     pub(super) fn hash(&self) -> u64 {
         mixed(self.realm, self.who())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "it is a hash")]
+    fn place(&self) -> usize {
+        self.realm as usize % PLACES
     }
 
     #[inline]

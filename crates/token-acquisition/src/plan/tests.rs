@@ -23,8 +23,9 @@ fn scopes(text: &str) -> Scopes {
 
 fn refused(tenant: &str, request: &TokenRequest) -> String {
     let identity = identity(tenant);
-    let plan = key_of(&identity, request).and_then(|key| Plan::new(key, request));
-    plan.map_or_else(|fault| fault.to_string(), |_| String::from("planned"))
+    let authority = Authority::new("https://login.example", identity.tenant.clone()).unwrap();
+    let checked = key_of(&identity, request).and_then(|key| check(&authority, &key, request));
+    checked.map_or_else(|fault| fault.to_string(), |()| String::from("planned"))
 }
 
 #[test]

@@ -9,11 +9,18 @@ use std::{
     time::Duration,
 };
 
-use entra_abstractions::StoreKey;
+use entra_abstractions::{AccessToken, StoreKey};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
 };
+
+use super::{
+    Findings,
+    find::{Look, Sight},
+    place,
+};
+use crate::{acquirer::TokenAcquirer, cache::KeyRef};
 
 /// One place for some keys each: two that meet there take turns to look alone, and nothing else.
 #[derive(Debug)]
@@ -34,6 +41,33 @@ pub(super) struct Looking<'a> {
     place: &'a AtomicU64,
     since: u64,
     is_over: &'a Notify,
+}
+
+/// A look without a flight, for whoever wants what is kept.
+#[derive(Debug)]
+pub(crate) struct LoneLook<'a> {
+    look: Look<'a>,
+    _looking: Looking<'a>,
+}
+
+impl<'a> LoneLook<'a> {
+    /// Nothing where there is no store to look into, or where somebody looks for the same.
+    pub(crate) fn begin(engine: &'a TokenAcquirer, key: &'a KeyRef<'a>, writes: usize) -> Option<Self> {
+        let level = engine.second_level(key)?;
+        let (at, now) = (place(key), Instant::now());
+        let looking = level.alone.begin(&at, now, level.patience())?;
+        let until = now + engine.deadline();
+        let look = Look::of_key(engine, key, level, at, until, writes);
+        Some(Self { look, _looking: looking })
+    }
+
+    /// What it finds that does, or else what a flight need not look for again.
+    pub(crate) async fn see(&self) -> Result<AccessToken, Findings> {
+        match self.look.once().await {
+            Sight::Token(token) => Ok(token),
+            sight => Err(self.look.found(sight)),
+        }
+    }
 }
 
 impl Alone {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Age, Cached, KeyRef, Reason, Window, is_over},
+    cache::{Age, Cached, KeyRef, Reason, Sought, Window, is_over},
     fetch::Purpose,
     plan::Plan,
     telemetry,
@@ -54,7 +54,8 @@ pub(crate) async fn find(
         && !plan.is_write_only()
         && let (Some(level), Some(at)) = (&findings.level, findings.at)
     {
-        let look = Look { engine, plan, level, at, until, writes };
+        let key = plan.key.as_ref();
+        let look = Look::of(engine, plan, &key, level, at, until, writes);
         let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
         match turn.unwrap_or(Turn::Without) {
             Turn::Token(token) => findings.token = Some(token),
@@ -63,18 +64,6 @@ pub(crate) async fn find(
         }
     }
     findings
-}
-
-/// Looks into the store without a flight; nothing where there is no store to look into, or where it has
-/// to be a flight that looks.
-pub(crate) async fn see_alone(engine: &TokenAcquirer, plan: &Plan, writes: usize) -> Option<Findings> {
-    let key = plan.key.as_ref();
-    let level = engine.second_level(&key).filter(|_| !plan.is_write_only())?;
-    let at = place(&key);
-    let now = Instant::now();
-    let _looking = level.alone.begin(&at, now, level.patience())?;
-    let until = now + engine.deadline();
-    Some(see_at(Look { engine, plan, level, at, until, writes }).await)
 }
 
 async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize) -> Findings {
@@ -91,20 +80,9 @@ async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize)
         let level = Some(Arc::clone(level));
         return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
     }
-    see_at(Look { engine, plan, level, at, until, writes }).await
-}
-
-async fn see_at(look: Look<'_>) -> Findings {
+    let look = Look::of(engine, plan, &key, level, at, until, writes);
     let sight = look.once().await;
-    let mut findings =
-        Findings { level: Some(Arc::clone(look.level)), at: Some(look.at), ..Findings::default() };
-    match sight {
-        Sight::Token(token) => findings.token = Some(token),
-        Sight::Last(token) => findings.last = Some(token),
-        Sight::Unfit | Sight::Unknown => {}
-        Sight::Nothing => findings.is_absent = true,
-    }
-    findings
+    look.found(sight)
 }
 
 impl Findings {
@@ -138,7 +116,10 @@ impl Findings {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look<'a> {
     engine: &'a TokenAcquirer,
-    plan: &'a Plan,
+    key: &'a KeyRef<'a>,
+    sought: Sought<'a>,
+    /// What is wanted instead of the token that is kept; nothing where that would do.
+    renews: Option<&'a Plan>,
     pub(super) level: &'a Arc<SecondLevel>,
     pub(super) at: StoreKey,
     /// When the flight's time is over.
@@ -162,9 +143,34 @@ pub(super) enum Sight {
     Unknown,
 }
 
-impl Look<'_> {
-    pub(super) fn key(&self) -> KeyRef<'_> {
-        self.plan.key.as_ref()
+impl<'a> Look<'a> {
+    fn of(
+        engine: &'a TokenAcquirer,
+        plan: &'a Plan,
+        key: &'a KeyRef<'a>,
+        level: &'a Arc<SecondLevel>,
+        at: StoreKey,
+        until: Instant,
+        writes: usize,
+    ) -> Self {
+        let renews = plan.is_write_only().then_some(plan);
+        Self { renews, ..Self::of_key(engine, key, level, at, until, writes) }
+    }
+
+    /// For what is kept, whatever that is.
+    pub(super) fn of_key(
+        engine: &'a TokenAcquirer,
+        key: &'a KeyRef<'a>,
+        level: &'a Arc<SecondLevel>,
+        at: StoreKey,
+        until: Instant,
+        writes: usize,
+    ) -> Self {
+        Self { engine, key, sought: engine.cache().seek(key), renews: None, level, at, until, writes }
+    }
+
+    pub(super) fn key(&self) -> &'a KeyRef<'a> {
+        self.key
     }
 
     /// How long the whole flight may take.
@@ -176,6 +182,10 @@ impl Look<'_> {
     pub(super) async fn once(&self) -> Sight {
         let began = Instant::now();
         let kept = self.level.look(&self.at, self.until.saturating_duration_since(began)).await;
+        self.saw(kept, began)
+    }
+
+    fn saw(&self, kept: Result<Kept, Looked>, began: Instant) -> Sight {
         let (looked, sight) = match kept {
             Ok(Kept::Nothing) => (Looked::Miss, Sight::Nothing),
             Ok(Kept::Unreadable(why)) => {
@@ -183,7 +193,8 @@ impl Look<'_> {
                 (Looked::Unreadable, Sight::Nothing)
             }
             Ok(Kept::Entry(entry)) => {
-                match TokenRecord::read(&entry, &self.at, &self.plan.scheme, &self.plan.tenant) {
+                let known = self.engine.cache().terms(&self.sought);
+                match TokenRecord::read(&entry, &self.at, self.key.scheme, known.as_ref()) {
                     Ok(record) => self.judge(record),
                     Err(why) => {
                         self.level.is_unreadable(&self.at, why);
@@ -194,7 +205,7 @@ impl Look<'_> {
             Err(looked) => (looked, Sight::Unknown),
         };
         self.level.counts.looks.count(looked);
-        telemetry::store_was_asked(&self.key(), looked, began);
+        telemetry::store_was_asked(self.key, looked, began);
         sight
     }
 
@@ -205,14 +216,15 @@ impl Look<'_> {
         if age == Age::Ended {
             return (Looked::Unfit, Sight::Nothing);
         }
-        let does = match self.plan.replaces {
+        let replaces = self.renews.and_then(|plan| Some((plan.replaces?, &plan.claims)));
+        let does = match replaces {
             // As in memory: another token that met the same challenge.
-            Some(refused) => record.claims == self.plan.claims && record.token.to_hash() != refused,
+            Some((refused, claims)) => record.claims == *claims && record.token.to_hash() != refused,
             None => self.is_better(age),
         };
         match (does, age) {
             (true, _) => (Looked::Hit, Sight::Token(self.remember(record, window))),
-            (false, Age::Last) if self.has_none() && self.plan.replaces.is_none() => {
+            (false, Age::Last) if self.has_none() && replaces.is_none() => {
                 (Looked::Unfit, Sight::Last(self.remember(record, window)))
             }
             (false, _) => (Looked::Unfit, Sight::Unfit),
@@ -233,19 +245,33 @@ impl Look<'_> {
     }
 
     fn memory(&self) -> Reason {
-        self.engine.cache().reason(&self.key())
+        self.engine.cache().reason(self.key)
     }
 
     fn remember(&self, record: TokenRecord, window: Window) -> AccessToken {
         let cache = self.engine.cache();
         // A challenge that was met meanwhile left the better token.
         if cache.writes() != self.writes
-            && let (false, Cached::Fresh(token)) = (self.plan.is_write_only(), cache.get(&self.key()))
+            && let (None, Cached::Fresh(token)) = (self.renews, cache.get(self.key))
         {
             return token;
         }
         let TokenRecord { token, claims, .. } = record;
-        cache.put(&self.key(), token, claims, window)
+        cache.put_sought(self.sought, token, claims, window)
+    }
+
+    /// As a flight is told of it.
+    #[cold]
+    pub(super) fn found(&self, sight: Sight) -> Findings {
+        let mut findings =
+            Findings { level: Some(Arc::clone(self.level)), at: Some(self.at), ..Findings::default() };
+        match sight {
+            Sight::Token(token) => findings.token = Some(token),
+            Sight::Last(token) => findings.last = Some(token),
+            Sight::Unfit | Sight::Unknown => {}
+            Sight::Nothing => findings.is_absent = true,
+        }
+        findings
     }
 }
 
@@ -269,7 +295,7 @@ pub(crate) async fn look_once(
     Some(match kept {
         Kept::Nothing => Ok(None),
         Kept::Unreadable(why) => Err(Unseen::Unreadable(why.to_string())),
-        Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme, &plan.tenant) {
+        Kept::Entry(entry) => match TokenRecord::read(&entry, &at, &plan.scheme, None) {
             Err(why) => Err(Unseen::Unreadable(why.to_owned())),
             Ok(record) => {
                 let age = match engine.window_of(&record).age(engine.now()) {

@@ -47,7 +47,7 @@ pub(super) async fn wait_for_turn(look: &Look<'_>) -> Turn {
     let began = Instant::now();
     let (leased, turn) = wait(look, lasts, began + lasts.min(look.deadline() / 2)).await;
     look.level.counts.leases.count(leased);
-    telemetry::leased(&look.key(), leased, began.elapsed());
+    telemetry::leased(look.key(), leased, began.elapsed());
     turn
 }
 

@@ -9,10 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{
-    AccessToken, AccountId, Claims, CorrelationId, Scheme, SecretRef, StoreKey, StoredEntry, TenantId,
-    TokenParts,
-};
+use entra_abstractions::{AccessToken, Claims, Scheme, StoreKey, StoredEntry, TenantId, TokenTerms};
+use zeroize::Zeroizing;
 
 /// A token, and what else an instance must know to serve it as the one does that fetched it.
 #[derive(Debug, Clone)]
@@ -27,7 +25,7 @@ pub(crate) struct TokenRecord {
 }
 
 /// The version that is written, and the only one that is read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const NOT_WRITTEN_HERE: &str = "it is not what was written";
 
@@ -37,7 +35,8 @@ struct Part;
 impl Part {
     /// The bytes of the key under which it is kept.
     const KEY: u8 = 1;
-    const ACCESS_TOKEN: u8 = 2;
+    /// The token, and what lies beside it, as it writes itself.
+    const TOKEN: u8 = 2;
     const CAME_AT: u8 = 3;
     const ENDS_AT: u8 = 4;
     const REFRESH_AT: u8 = 5;
@@ -45,10 +44,7 @@ impl Part {
     const SKEW: u8 = 6;
     const TENANT: u8 = 7;
     const SCOPES: u8 = 8;
-    const ACCOUNT: u8 = 9;
-    const ID_TOKEN: u8 = 10;
-    const CORRELATION_ID: u8 = 11;
-    const CLAIMS: u8 = 12;
+    const CLAIMS: u8 = 9;
 
     /// What stands before each.
     const HEAD: usize = 1 + 4;
@@ -58,16 +54,13 @@ impl Part {
 #[derive(Default)]
 struct Read<'a> {
     key: &'a [u8],
-    access_token: &'a str,
+    token: &'a [u8],
     came_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
     refresh_at: Option<SystemTime>,
     skew: Duration,
     tenant: Option<&'a str>,
     scopes: &'a str,
-    account: Option<&'a str>,
-    id_token: Option<&'a str>,
-    correlation_id: Option<&'a str>,
     claims: Option<&'a str>,
 }
 
@@ -75,24 +68,21 @@ impl TokenRecord {
     /// The entry that is kept under this key: it ends with the token.
     pub(super) fn to_entry(&self, at: &StoreKey) -> StoredEntry {
         let token = &self.token;
-        let (secret, id_token, account) = (token.secret(), token.id_token(), token.account());
+        let mut text = Zeroizing::new(Vec::with_capacity(token.text_len()));
+        token.write_text(&mut text);
         let scopes = token.scopes().collect::<Vec<_>>().join(" ");
-        let correlation_id = token.correlation_id().map(|id| id.to_string());
         let [came_at, ends_at] = [self.came_at, token.expires_at()].map(|time| millis(time).to_be_bytes());
         let refresh_at = self.refresh_at.map(|time| millis(time).to_be_bytes());
         let skew = self.skew.as_secs().to_be_bytes();
         let parts = [
             (Part::KEY, Some(at.as_bytes().as_slice())),
-            (Part::ACCESS_TOKEN, Some(secret.expose().as_bytes())),
+            (Part::TOKEN, Some(text.as_slice())),
             (Part::CAME_AT, Some(came_at.as_slice())),
             (Part::ENDS_AT, Some(ends_at.as_slice())),
             (Part::REFRESH_AT, refresh_at.as_ref().map(<[u8; 8]>::as_slice)),
             (Part::SKEW, Some(skew.as_slice())),
             (Part::TENANT, token.tenant().map(|tenant| tenant.as_str().as_bytes())),
             (Part::SCOPES, Some(scopes.as_bytes())),
-            (Part::ACCOUNT, account.as_ref().map(|account| account.as_str().as_bytes())),
-            (Part::ID_TOKEN, id_token.map(|id_token| id_token.expose().as_bytes())),
-            (Part::CORRELATION_ID, correlation_id.as_deref().map(str::as_bytes)),
             (Part::CLAIMS, self.claims.as_ref().map(|claims| claims.as_str().as_bytes())),
         ];
         let written = || parts.iter().filter_map(|(part, bytes)| Some((*part, (*bytes)?)));
@@ -109,7 +99,8 @@ impl TokenRecord {
         StoredEntry::new(record, token.expires_at())
     }
 
-    /// Reads what is kept under a key, or says what is wrong with it.
+    /// Reads what is kept under a key, or says what is wrong with it. `known` are the terms of another
+    /// token of its realm, which are its own nearly always.
     ///
     /// That it names the key guards against a store that takes two keys for one, such as a database
     /// that does not tell upper from lower case: another user's token would come of that.
@@ -117,7 +108,7 @@ impl TokenRecord {
         entry: &StoredEntry,
         at: &StoreKey,
         scheme: &Scheme,
-        tenant: &TenantId,
+        known: Option<&TokenTerms>,
     ) -> Result<Self, &'static str> {
         let (version, parts) = entry.bytes().split_first().ok_or("it is empty")?;
         if *version != VERSION {
@@ -128,19 +119,14 @@ impl TokenRecord {
             return Err("it was written under another key");
         }
         let ends_at = read.ends_at.ok_or(NOT_WRITTEN_HERE)?;
-        let mut parts = TokenParts::new(scheme.clone(), SecretRef::new(read.access_token), ends_at);
-        // It is the one that was asked for, nearly always, and that one is at hand.
-        parts.tenant = read.tenant.and_then(|text| {
-            if text == tenant.as_str() { Some(tenant.clone()) } else { TenantId::new(text).ok() }
-        });
-        parts.scopes = read.scopes;
-        parts.account = read.account.and_then(|account| AccountId::parse(account).ok());
-        parts.id_token = read.id_token.map(SecretRef::new);
-        parts.correlation_id = read.correlation_id.and_then(|id| CorrelationId::parse(id).ok());
+        let terms = match known.filter(|known| known.are(scheme, read.tenant, read.scopes)) {
+            Some(known) => known.clone(),
+            None => read.terms(scheme),
+        };
         // A challenge that cannot be read was met by nobody knows what.
         let claims = read.claims.map(Claims::new).transpose();
         Ok(Self {
-            token: AccessToken::from_parts(parts).map_err(|_fault| NOT_WRITTEN_HERE)?,
+            token: AccessToken::from_text(read.token, ends_at, terms).map_err(|_fault| NOT_WRITTEN_HERE)?,
             claims: claims.map_err(|_fault| NOT_WRITTEN_HERE)?,
             came_at: read.came_at.ok_or(NOT_WRITTEN_HERE)?,
             refresh_at: read.refresh_at,
@@ -160,22 +146,25 @@ impl<'a> Read<'a> {
             let number = || bytes.try_into().ok().map(u64::from_be_bytes);
             match *part {
                 Part::KEY => read.key = bytes,
-                Part::ACCESS_TOKEN => read.access_token = text()?,
+                Part::TOKEN => read.token = bytes,
                 Part::CAME_AT => read.came_at = Some(time(number()?)?),
                 Part::ENDS_AT => read.ends_at = Some(time(number()?)?),
                 Part::REFRESH_AT => read.refresh_at = time(number()?),
                 Part::SKEW => read.skew = Duration::from_secs(number()?),
                 Part::TENANT => read.tenant = Some(text()?),
                 Part::SCOPES => read.scopes = text()?,
-                Part::ACCOUNT => read.account = Some(text()?),
-                Part::ID_TOKEN => read.id_token = Some(text()?),
-                Part::CORRELATION_ID => read.correlation_id = Some(text()?),
                 Part::CLAIMS => read.claims = Some(text()?),
                 _ => {}
             }
             parts = rest;
         }
         Some(read)
+    }
+
+    #[cold]
+    fn terms(&self, scheme: &Scheme) -> TokenTerms {
+        let tenant = self.tenant.and_then(|tenant| TenantId::new(tenant).ok());
+        TokenTerms::new(scheme.clone(), tenant, self.scopes)
     }
 }
 
