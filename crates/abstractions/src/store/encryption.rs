@@ -80,9 +80,13 @@ impl EncryptionKeys {
     /// ahead of this one.
     ///
     /// # Errors
-    /// [`Misconfigured`] when it is no such key; the developer must act.
+    /// [`Misconfigured`] when it is no such key, or one that is there already; the developer must act.
     pub fn previous(mut self, key: &str) -> Result<Self, Misconfigured> {
-        self.previous.push(Arc::new(Key::parse(key)?));
+        let key = Key::parse(key)?;
+        if self.by_id(key.id).is_some() {
+            return Err(twice());
+        }
+        self.previous.push(Arc::new(key));
         Ok(self)
     }
 
@@ -90,15 +94,19 @@ impl EncryptionKeys {
     /// one.
     ///
     /// # Errors
-    /// [`Misconfigured`] when there is none, or one is no such key; the developer must act.
+    /// [`Misconfigured`] when there is none, or one is no such key or there twice; the developer must
+    /// act.
     pub fn from_section(section: &Section) -> Result<Self, Misconfigured> {
         let mut faults = Faults::default();
         let path = section.path_of("EncryptionKeys");
         let words = section.words("EncryptionKeys", &mut faults).unwrap_or_default();
         let is_empty = words.is_empty();
-        let mut keys = Vec::new();
+        let mut keys: Vec<Arc<Key>> = Vec::new();
         for (index, word) in words.into_iter().map(Secret::new).enumerate() {
-            let key = Key::parse(word.expose()).map_err(|fault| fault.at(format!("{path}[{index}]")));
+            let key = Key::parse(word.expose()).and_then(|key| {
+                if keys.iter().any(|known| known.id == key.id) { Err(twice()) } else { Ok(key) }
+            });
+            let key = key.map_err(|fault| fault.at(format!("{path}[{index}]")));
             keys.extend(faults.take(key).map(Arc::new));
         }
         if is_empty && faults.is_empty() {
@@ -159,6 +167,12 @@ impl EncryptionKeys {
         let mut keys = std::iter::once(&self.current).chain(&self.previous);
         keys.find(|key| key.id == id).map(|key| &key.key)
     }
+}
+
+/// Whoever writes a key twice meant another one: a rotation with it changes nothing.
+fn twice() -> Misconfigured {
+    Misconfigured::new("this encryption key is there already")
+        .hint("each is listed once, the current one first")
 }
 
 fn associated(id: [u8; ID], at: &StoreKey) -> [u8; 1 + ID + 32] {

@@ -63,6 +63,18 @@ fn the_section_lists_keys() {
 }
 
 #[test]
+fn a_key_is_listed_once() {
+    let section = Section::new("TokenCache", json!({"EncryptionKeys": [key(2), key(1), key(2)]}));
+    let told = EncryptionKeys::from_section(&section).unwrap_err().to_string();
+    assert!(
+        told.starts_with("TokenCache.EncryptionKeys[2]: this encryption key is there already ("),
+        "{told}"
+    );
+    assert!(keys(2).previous(&key(2)).is_err());
+    assert!(keys(2).previous(&key(1)).unwrap().previous(&key(1)).is_err());
+}
+
+#[test]
 fn a_missing_key_says_how_to_make_one() {
     let told = |json| {
         let error = EncryptionKeys::from_section(&Section::new("TokenCache", json)).unwrap_err();
