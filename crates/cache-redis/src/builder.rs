@@ -120,7 +120,7 @@ impl RedisStoreBuilder {
     /// no password, and leads to one of Azure's hosts or has a `user` that is an object id.
     pub fn wants_credential(&self) -> bool {
         Config::parse(self.connection.expose()).is_ok_and(|config| {
-            let is_identity = config.user.as_deref().is_some_and(is_guid);
+            let is_identity = config.user.as_ref().is_some_and(|user| is_guid(user.expose()));
             config.password.is_none() && (is_identity || config.endpoints.iter().any(Endpoint::is_azures))
         })
     }
@@ -159,7 +159,7 @@ impl RedisStoreBuilder {
                     return Err(Misconfigured::new("a token may not be sent to this server without TLS")
                         .hint("say ssl=True in the connection string, or use a rediss:// URL"));
                 }
-                let user = config.user.take().map(ObjectId::new);
+                let user = config.user.take().map(|user| ObjectId::new(user.expose()));
                 let object_id = object_id.map(Ok).or(user).transpose()?;
                 Login::by_token(tokens, object_id, Scopes::try_from(SCOPE)?)
             }

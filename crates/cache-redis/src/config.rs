@@ -17,7 +17,7 @@ pub(crate) use endpoint::Endpoint;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<Secret>,
     pub(crate) password: Option<Secret>,
     pub(crate) database: u32,
     pub(crate) client_name: Option<String>,

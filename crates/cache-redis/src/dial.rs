@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, sync::Arc};
 
-use entra_abstractions::Clock;
+use entra_abstractions::{Clock, Secret};
 use futures_util::future::join4;
 use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, Value, aio::MultiplexedConnection, cmd};
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -53,7 +53,7 @@ impl Dialer {
             if let Login::Password { user, password } = &self.login {
                 // It may have a password of its own, this one, or none at all; if this one does not
                 // fit and one is needed, the question itself is refused.
-                let _ = multiplexed.send_packed_command(&auth(user.as_deref(), password.expose())).await;
+                let _ = multiplexed.send_packed_command(&auth(user.as_ref(), password)).await;
             }
             let question = cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).take();
             match answer(multiplexed.send_packed_command(&question).await)? {
@@ -109,7 +109,7 @@ impl Dialer {
             Some(command) => answer(connection.clone().send_packed_command(&command).await).map(Some),
             None => Ok(None),
         };
-        let login = proof.map(|proof| auth(proof.user.as_deref(), proof.password.expose()));
+        let login = proof.map(|proof| auth(proof.user.as_ref(), &proof.password));
         let database = (self.config.database != 0).then(|| cmd("SELECT").arg(self.config.database).take());
         let name = self.config.client_name.as_deref().unwrap_or("entra-cache-redis");
         let name = cmd("CLIENT").arg("SETNAME").arg(name).take();
@@ -138,9 +138,9 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-fn auth(user: Option<&str>, password: &str) -> Cmd {
+fn auth(user: Option<&Secret>, password: &Secret) -> Cmd {
     let mut command = cmd("AUTH");
-    command.arg(user).arg(password);
+    command.arg(user.map(Secret::expose)).arg(password.expose());
     command
 }
 

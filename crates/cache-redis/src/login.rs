@@ -16,7 +16,7 @@ use crate::error::Failure;
 pub(crate) enum Login {
     Nobody,
     Password {
-        user: Option<String>,
+        user: Option<Secret>,
         password: Secret,
     },
     /// Without an object id, it is the one that the token names.
@@ -29,7 +29,7 @@ pub(crate) enum Login {
 
 /// A user and a password, and how long the server takes them for good.
 pub(crate) struct Proof {
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<Secret>,
     pub(crate) password: Secret,
     pub(crate) life: Option<Life>,
 }
@@ -65,7 +65,7 @@ impl Login {
                     None => object_id_of(token.secret().expose()).ok_or(Failure::Nameless)?,
                 };
                 Ok(Some(Proof {
-                    user: Some(user),
+                    user: Some(Secret::new(user)),
                     password: token.secret().to_secret(),
                     life: Some(Life::until(token.expires_at(), clock.now())),
                 }))

@@ -15,7 +15,7 @@ pub(crate) struct Address {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) database: String,
-    pub(crate) user: String,
+    pub(crate) user: Secret,
     pub(crate) password: Option<Secret>,
     pub(crate) tls: Tls,
     pub(crate) root_certificate: Option<PathBuf>,
@@ -68,6 +68,8 @@ pub(crate) struct Spelling {
     pub(crate) client_key: &'static [&'static str],
     pub(crate) connections: &'static [&'static str],
     pub(crate) application: &'static [&'static str],
+    pub(crate) revocation: &'static [&'static str],
+    pub(crate) channel_binding: &'static [&'static str],
     /// What is understood and means nothing here.
     pub(crate) meaningless: &'static [&'static str],
 }
@@ -114,12 +116,13 @@ impl Address {
         let port = parts.number(&["Port"], &mut faults).unwrap_or(spelling.port);
         let port = own_port.ok().flatten().unwrap_or(port);
         let client = client(&mut parts, spelling, &mut faults);
+        check_promises(&mut parts, spelling, &mut faults);
         let connections = parts.number(spelling.connections, &mut faults).filter(|number| *number > 0);
         let address = Self {
             host: host.to_owned(),
             port,
             database,
-            user,
+            user: Secret::new(user),
             password: parts.take(spelling.password),
             tls,
             root_certificate: parts.text(spelling.root_certificate).map(PathBuf::from),
@@ -220,6 +223,27 @@ fn tls(parts: &mut ConnectionParts, spelling: &Spelling, faults: &mut Faults) ->
             let fault = parts.fault(spelling.tls, "not understood");
             faults.add(fault.hint("one of Disable, Prefer, Require, VerifyCA, VerifyFull"));
             required
+        }
+    }
+}
+
+/// What is promised to whoever writes it and cannot be kept here is refused: it would be believed.
+fn check_promises(parts: &mut ConnectionParts, spelling: &Spelling, faults: &mut Faults) {
+    if parts.flag(spelling.revocation, faults) == Some(true) {
+        let fault = parts.fault(spelling.revocation, "nobody here looks for certificates that were revoked");
+        faults.add(fault.hint("leave it out; certificates that live for days need it least"));
+    }
+    let binding = parts.text(spelling.channel_binding).map(|word| word.to_ascii_lowercase());
+    match binding.as_deref() {
+        None | Some("disable" | "prefer") => {}
+        Some("require") => {
+            let fault = parts.fault(spelling.channel_binding, "a login cannot be bound to its channel here");
+            faults
+                .add(fault.hint("leave it out; SSL Mode=VerifyFull keeps everybody else out of the channel"));
+        }
+        Some(_) => {
+            let fault = parts.fault(spelling.channel_binding, "not understood");
+            faults.add(fault.hint("one of Disable, Prefer"));
         }
     }
 }

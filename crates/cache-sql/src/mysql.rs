@@ -51,7 +51,7 @@ impl MySqlServer {
         let mut options = MySqlConnectOptions::new()
             .port(address.port)
             .database(&address.database)
-            .username(&address.user)
+            .username(address.user.expose())
             // Nothing that these would change occurs in a statement; each would cost a round trip.
             .pipes_as_concat(false)
             .no_engine_substitution(false)
@@ -190,7 +190,7 @@ impl Dialect for MySqlServer {
 
     fn failure(&self, error: &Error) -> Failure {
         match error {
-            Error::Database(error) => failure(error.as_ref(), &self.address.user),
+            Error::Database(error) => failure(error.as_ref(), self.address.user.expose()),
             other => Failure::of_driver(other),
         }
     }
@@ -232,6 +232,8 @@ pub(crate) const MYSQL_CONNECTOR: Spelling = Spelling {
     client_key: &["SSL Key", "Ssl-Key"],
     connections: &["Maximum Pool Size", "Max Pool Size"],
     application: &["Application Name"],
+    revocation: &[],
+    channel_binding: &[],
     meaningless: &[
         "Allow Load Local Infile",
         "Allow Public Key Retrieval",

@@ -53,7 +53,7 @@ impl PostgreSql {
             .host(&address.host)
             .port(address.port)
             .database(&address.database)
-            .username(&address.user)
+            .username(address.user.expose())
             .application_name(address.application.as_deref().unwrap_or("entra-cache-sql"))
             .extra_float_digits(None)
             .ssl_mode(match address.tls {
@@ -183,7 +183,7 @@ impl Dialect for PostgreSql {
 
     fn failure(&self, error: &Error) -> Failure {
         match error {
-            Error::Database(error) => failure(error.as_ref(), &self.address.user),
+            Error::Database(error) => failure(error.as_ref(), self.address.user.expose()),
             other => Failure::of_driver(other),
         }
     }
@@ -225,12 +225,12 @@ pub(crate) const NPGSQL: Spelling = Spelling {
     client_key: &["SSL Key", "sslkey"],
     connections: &["Maximum Pool Size", "Max Pool Size"],
     application: &["Application Name", "applicationname"],
+    revocation: &["Check Certificate Revocation"],
+    channel_binding: &["Channel Binding"],
     meaningless: &[
         "Array Nullability Mode",
         "Auto Prepare Min Usages",
         "Cancellation Timeout",
-        "Channel Binding",
-        "Check Certificate Revocation",
         "Client Encoding",
         "Command Timeout",
         "Connection Idle Lifetime",

@@ -48,7 +48,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Misconfigured> {
 #[derive(Default)]
 struct Written {
     endpoints: Vec<String>,
-    user: Option<String>,
+    user: Option<Secret>,
     password: Option<Secret>,
     database: i32,
     client_name: Option<String>,
@@ -69,7 +69,7 @@ impl Written {
     fn set(&mut self, key: &str, value: &str) -> Result<(), Unread> {
         let text = || (!value.is_empty()).then(|| value.to_owned());
         match key {
-            "user" => self.user = text(),
+            "user" => self.user = text().map(Secret::new),
             "password" => self.password = text().map(Secret::new),
             "defaultdatabase" => self.database = number(value)?,
             "name" => self.client_name = text(),
@@ -81,6 +81,11 @@ impl Written {
             "keepalive" => self.keep_alive = number(value)?,
             "synctimeout" => self.sync_timeout = Some(milliseconds(value)?),
             "asynctimeout" => self.async_timeout = Some(milliseconds(value)?),
+            "checkcertificaterevocation" if flag(value)? => {
+                return Err(Unread(
+                    "asks for certificates that were revoked, which nobody here looks for; say False, or remove it",
+                ));
+            }
             "tunnel" if !value.is_empty() => {
                 return Err(Unread("asks for a proxy, which is not supported here"));
             }
@@ -174,8 +179,8 @@ fn versions(value: &str) -> Result<TlsVersions, Unread> {
 }
 
 /// What .NET's client understands and what means nothing here: connecting never gives up, there is
-/// nothing that needs an administrator's rights, channels or its own kind of threads, the protocol
-/// is the one that every server speaks, and revocation is the system's to check.
+/// nothing that needs an administrator's rights, channels or its own kind of threads, and the protocol
+/// is the one that every server speaks.
 const MEANINGLESS: &[&str] = &[
     "abortconnect",
     "allowadmin",

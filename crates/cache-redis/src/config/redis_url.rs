@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Misconfigured> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     faults.into_result(Config {
         endpoints: vec![Endpoint { host, port: url.port().unwrap_or(6379) }],
-        user: user.flatten(),
+        user: user.flatten().map(Secret::new),
         password: password.flatten().map(Secret::new),
         database: database.unwrap_or(0),
         client_name: None,

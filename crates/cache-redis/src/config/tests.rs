@@ -71,7 +71,7 @@ fn every_key_without_regard_to_case() {
          resolveDns=0,version=6.0,configChannel=,writeBuffer=1,setlib=false,protocol=resp3,\
          configCheckSeconds=60,highIntegrity=false,checkCertificateRevocation=false,tunnel=,$SUBSCRIBE=",
     );
-    assert_eq!((config.user.as_deref(), config.database), (Some("app"), 3));
+    assert_eq!((config.user.as_ref().map(Secret::expose), config.database), (Some("app"), 3));
     assert_eq!(config.client_name.as_deref(), Some("web"));
     let tls = config.tls.unwrap();
     assert_eq!((tls.host.as_deref(), tls.versions), (Some("cache.example"), TlsVersions::Both));
@@ -86,7 +86,7 @@ fn every_key_without_regard_to_case() {
 #[test]
 fn a_url_is_decoded() {
     let config = read("rediss://app%40contoso:s3cret%3F%25G%26%3D@cache.example:6380/5");
-    assert_eq!(config.user.as_deref(), Some("app@contoso"));
+    assert_eq!(config.user.as_ref().map(Secret::expose), Some("app@contoso"));
     assert_eq!(config.password.unwrap().expose(), "s3cret?%G&=");
     assert_eq!((config.database, config.tls.is_some()), (5, true));
     // A password that looks like a URL does not make one of the whole.
@@ -99,6 +99,10 @@ fn what_is_not_understood_is_named_without_its_value() {
         ("h,passwort=s3cret", "passwort of the connection string is not known"),
         ("h,ssl=s3cret", "ssl of the connection string must be true or false"),
         ("h,asyncTimeout=0", "asynctimeout of the connection string must be a number of milliseconds"),
+        (
+            "h,ssl=1,checkCertificateRevocation=True",
+            "checkcertificaterevocation of the connection string asks for",
+        ),
         ("h,tunnel=http:s3cret:80", "tunnel of the connection string asks for a proxy"),
         ("h,sslProtocols=tls11", "sslprotocols of the connection string allows only versions before"),
         ("h,$SET=s3cret", "$set of the connection string renames a command"),

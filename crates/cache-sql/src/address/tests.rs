@@ -17,13 +17,14 @@ fn npgsqls_syntax() {
                 Root Certificate=/etc/ca.pem;Application Name=shop";
     let address = read(text, &NPGSQL).unwrap();
     assert_eq!(address.name("postgresql"), "postgresql localhost:5433/tokens");
-    assert_eq!(address.user, "postgres");
+    assert_eq!(address.user.expose(), "postgres");
     assert_eq!(address.password.as_ref().unwrap().expose(), "s3cret?%G&=;");
     assert_eq!(address.tls, Tls::Verified);
     assert_eq!(address.root_certificate.as_deref(), Some("/etc/ca.pem".as_ref()));
     assert_eq!((address.connections, address.application.as_deref()), (Some(7), Some("shop")));
     assert!(address.is_here());
-    assert!(!format!("{address:?}").contains("s3cret"));
+    let shown = format!("{address:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains("postgres"), "{shown}");
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn mysqlconnectors_syntax() {
                 AllowPublicKeyRetrieval=True;ConnectionTimeout=5;SslCa=/etc/ca.pem";
     let address = read(text, &MYSQL_CONNECTOR).unwrap();
     assert_eq!(address.name("mysql"), "mysql db.example:3306/tokens");
-    assert_eq!((address.user.as_str(), address.tls), ("app@shop", Tls::Verified));
+    assert_eq!((address.user.expose(), address.tls), ("app@shop", Tls::Verified));
     assert!(!address.is_here() && address.root_certificate.is_some());
 }
 
@@ -41,7 +42,7 @@ fn a_url_says_the_same() {
     let url = "postgres://app%40shop:s3cret%3F%25G%26%3D%27@[::1]:5433/tokens?sslmode=verify-full&sslrootcert=/ca.pem";
     let address = read(url, &NPGSQL).unwrap();
     assert_eq!(address.name("postgresql"), "postgresql ::1:5433/tokens");
-    assert_eq!(address.user, "app@shop");
+    assert_eq!(address.user.expose(), "app@shop");
     assert_eq!(address.password.unwrap().expose(), "s3cret?%G&='");
     assert_eq!((address.tls, address.root_certificate.is_some()), (Tls::Verified, true));
     let address = read("mariadb://app@db.example/tokens?ssl-mode=VERIFY_IDENTITY", &MYSQL_CONNECTOR).unwrap();
@@ -94,6 +95,24 @@ fn how_tls_is_said() {
     check("SSL Mode=Require;Trust Server Certificate=true", Tls::Unverified);
     check("sslmode=verify-ca", Tls::Signed);
     check("SSL Mode=VerifyFull;Trust Server Certificate=true", Tls::Verified);
+}
+
+#[test]
+fn a_promise_that_is_not_kept_is_refused() {
+    let told = |text: &str, rest: &str| {
+        let refused = read(&format!("{text}{rest}"), &NPGSQL).err();
+        refused.map(|error| error.to_string()).unwrap_or_default()
+    };
+    let string = "Host=db.example;Username=app;Database=tokens;";
+    assert_eq!(told(string, "Check Certificate Revocation=false;Channel Binding=Prefer"), "");
+    let revoked = told(string, "Check Certificate Revocation=true");
+    assert!(revoked.contains("Check Certificate Revocation: nobody here looks for"), "{revoked}");
+    let url = "postgres://app@db.example/tokens?sslmode=require&";
+    for bound in [told(string, "ChannelBinding=Require"), told(url, "channel_binding=require")] {
+        assert!(bound.contains("Channel Binding: a login cannot be bound to its channel here ("), "{bound}");
+        assert!(bound.contains("SSL Mode=VerifyFull"), "{bound}");
+    }
+    assert!(told(string, "Channel Binding=s3cret?").contains("Channel Binding: not understood"));
 }
 
 #[test]
