@@ -53,8 +53,8 @@ pub use scope::{Scopes, is_identity_scope};
 pub use secret::{Secret, SecretRef};
 pub use section::Section;
 pub use store::{
-    EncryptionKeys, Kept, MemoryLimit, SharedStore, StoreError, StoreKey, StoreSettings, StoreTokens,
-    StoredEntry, Unreadable,
+    EncryptionKeys, Kept, MemoryLimit, RefusedLogins, SharedStore, StoreError, StoreKey, StoreSettings,
+    StoreTokens, StoredEntry, Unreadable,
 };
 pub use subject::{
     AccountId, AgentSubject, AgentUser, ManagedIdentityId, OnBehalfOf, ResourceId, SessionKey, Subject, Upn,

@@ -4,6 +4,7 @@
 mod digest;
 mod encryption;
 mod memory_limit;
+mod refused_logins;
 mod settings;
 mod shared;
 mod wiped;
@@ -20,6 +21,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use encryption::EncryptionKeys;
 pub use memory_limit::MemoryLimit;
+pub use refused_logins::RefusedLogins;
 pub use settings::StoreSettings;
 pub use shared::{Kept, SharedStore, Unreadable};
 use wiped::Wiped;

@@ -49,6 +49,11 @@ impl Failure {
         matches!(self, Self::Refused { code, .. } if code == word)
     }
 
+    /// Whether the server knows the user not, or another password.
+    pub(crate) fn refuses_login(&self) -> bool {
+        self.is("WRONGPASS") || self.is("NOAUTH")
+    }
+
     /// Where a server of a cluster sends the request: it says so by `MOVED slot host:port`, or by
     /// `ASK` when the key is on its way.
     pub(crate) fn redirection(&self, asked: &Endpoint) -> Option<Redirection> {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use entra_abstractions::RefusedLogins;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, select_ok},
@@ -28,6 +29,7 @@ pub(crate) struct Link {
     dialer: Arc<Dialer>,
     place: Place,
     state: Mutex<State>,
+    logins: RefusedLogins<Failure>,
 }
 
 /// Where the connection leads.
@@ -53,7 +55,7 @@ type Opening = Shared<BoxFuture<'static, Result<Connection, Failure>>>;
 
 impl Link {
     pub(crate) fn new(dialer: Arc<Dialer>, place: Place) -> Self {
-        Self { dialer, place, state: Mutex::default() }
+        Self { dialer, place, state: Mutex::default(), logins: RefusedLogins::default() }
     }
 
     /// The connection, opened if it is not open.
@@ -146,6 +148,11 @@ impl Link {
     }
 
     async fn open(&self) -> Result<Connection, Failure> {
+        let now = || Instant::now().into_std();
+        self.logins.log_in(now, self.open_any(), Failure::refuses_login).await
+    }
+
+    async fn open_any(&self) -> Result<Connection, Failure> {
         let dialer = &*self.dialer;
         let endpoints = match &self.place {
             Place::Server(endpoint) => return dialer.dial(endpoint).await,

@@ -27,7 +27,6 @@ pub(crate) enum Kind {
     Conflict,
     /// Its certificate is not trusted, or it speaks no TLS.
     Tls,
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     /// It does not know the user, or the password is wrong.
     Login,
     #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -61,6 +60,11 @@ impl Failure {
     /// whoever finds no table looks for it again.
     pub(crate) fn ends_connection(&self) -> bool {
         matches!(self.kind, Kind::Away | Kind::Slow | Kind::Missing)
+    }
+
+    /// Whether the server knows the user not, or another password.
+    pub(crate) fn refuses_login(&self) -> bool {
+        self.kind == Kind::Login
     }
 
     /// What the driver says where it is not the database that speaks: the network, TLS, itself.
@@ -118,7 +122,6 @@ impl fmt::Display for Failure {
             Kind::Busy => "is busy",
             Kind::Conflict => "undid the statement because of another one",
             Kind::Tls => "cannot be trusted",
-            #[cfg(any(feature = "postgres", feature = "mysql"))]
             Kind::Login => "refuses the login, check the user and the password",
             #[cfg(any(feature = "postgres", feature = "mysql"))]
             Kind::Credential => "cannot be logged in to without a token",

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use entra_abstractions::RefusedLogins;
 use sqlx::Error;
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
@@ -38,6 +39,7 @@ pub(crate) struct Pool<D: Dialect> {
     /// Whether the table has been looked at and is ours.
     is_fit: AtomicBool,
     looking: Mutex<()>,
+    logins: RefusedLogins<Failure>,
     /// When a write last went past a server that takes none.
     went_past: std::sync::Mutex<Option<Instant>>,
 }
@@ -92,6 +94,7 @@ impl<D: Dialect> Pool<D> {
             writers: Arc::new(Semaphore::new(writers)),
             is_fit: AtomicBool::new(false),
             looking: Mutex::default(),
+            logins: RefusedLogins::default(),
             went_past: std::sync::Mutex::default(),
         })
     }
@@ -193,7 +196,8 @@ impl<D: Dialect> Pool<D> {
     }
 
     async fn open(&self) -> Result<Idle<D>, Failure> {
-        let mut connection = self.dialect.connect().await?;
+        let now = || Instant::now().into_std();
+        let mut connection = self.logins.log_in(now, self.dialect.connect(), Failure::refuses_login).await?;
         if !self.is_fit.load(Ordering::Relaxed) {
             let _one_at_a_time = self.looking.lock().await;
             if !self.is_fit.load(Ordering::Relaxed) {

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use entra_abstractions::{AcquireToken, ConnectionString, Faults, Misconfigured, Section, StoreSettings};
+use entra_abstractions::{
+    AcquireToken, ConnectionString, Faults, Misconfigured, RefusedLogins, Section, StoreSettings,
+};
 
 use crate::{
     connect::Door,
@@ -158,7 +160,12 @@ impl SqlServerStoreBuilder {
         Ok(SqlServerStore::new(Inner {
             name: server.name(),
             pool: Pool::new(server.connections),
-            door: Door { server, credential: self.credential, root_certificates: self.root_certificates },
+            door: Door {
+                server,
+                credential: self.credential,
+                root_certificates: self.root_certificates,
+                logins: RefusedLogins::default(),
+            },
             table,
             creates_table: self.creates_table,
             timeout: self.timeout,

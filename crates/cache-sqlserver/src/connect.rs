@@ -3,22 +3,34 @@
 
 use std::{io::ErrorKind, sync::Arc};
 
-use entra_abstractions::{AcquireToken, TokenError};
+use entra_abstractions::{AcquireToken, RefusedLogins, TokenError};
 use futures_util::future::select_ok;
 use tiberius::{AuthMethod, Client, Config, error::Error};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::Instant,
+};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use crate::server::{Login, Server};
+use crate::{
+    server::{Login, Server},
+    words,
+};
 
 /// A connection that is logged in.
 pub(crate) type Connection = Client<Compat<TcpStream>>;
 
 /// Why there is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Unconnected {
     Server(Error),
     Token(TokenError),
+}
+
+impl Unconnected {
+    pub(crate) fn refuses_login(&self) -> bool {
+        matches!(self, Self::Server(error) if words::refuses_login(error))
+    }
 }
 
 /// Everything that a connection needs to be opened.
@@ -27,6 +39,7 @@ pub(crate) struct Door {
     pub(crate) server: Server,
     pub(crate) credential: Option<Arc<dyn AcquireToken>>,
     pub(crate) root_certificates: Option<Vec<u8>>,
+    pub(crate) logins: RefusedLogins<Unconnected>,
 }
 
 /// To how many addresses in a row a server may send on.
@@ -34,6 +47,11 @@ const REDIRECTS: usize = 3;
 
 impl Door {
     pub(crate) async fn connect(&self) -> Result<Connection, Unconnected> {
+        let now = || Instant::now().into_std();
+        self.logins.log_in(now, self.connect_now(), Unconnected::refuses_login).await
+    }
+
+    async fn connect_now(&self) -> Result<Connection, Unconnected> {
         let login = self.login().await?;
         let (mut host, mut port) = (self.server.host.clone(), self.server.port);
         let mut sent_on = None;

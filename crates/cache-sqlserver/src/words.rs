@@ -22,6 +22,15 @@ pub(crate) fn is_missing_table(error: &Error) -> bool {
     error.code() == Some(208)
 }
 
+/// Whether the server knows the login not, or another password of it, or has locked it.
+pub(crate) fn refuses_login(error: &Error) -> bool {
+    error.code().is_some_and(is_login)
+}
+
+fn is_login(number: u32) -> bool {
+    matches!(number, 18_450..=18_488 | 33_134 | 40_531 | 40_532 | 47_073)
+}
+
 /// Whether somebody else has just made the table.
 pub(crate) fn is_made_already(error: &Error) -> bool {
     error.code() == Some(2714)
@@ -70,7 +79,7 @@ fn of_number(number: u32) -> &'static str {
         229 | 230 | 262 | 297 | 300 | 916 | 10_326 => "refuses: the login has no permission",
         2_760 => "refuses: there is no such schema, or the login may not use it",
         4_060 | 4_063 | 4_064 => "refuses the login: there is no such database, or it may not be opened",
-        18_450..=18_488 | 33_134 | 40_531 | 40_532 | 47_073 => "refuses the login",
+        code if is_login(code) => "refuses the login",
         40_607 | 40_615 | 40_914 => "refuses the login: its firewall does not let this address in",
         code if READ_ONLY.contains(&code) => "is read-only",
         1_101 | 1_105 | 9_002 | 40_544 => "is full",

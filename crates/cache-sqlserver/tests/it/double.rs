@@ -38,7 +38,10 @@ pub(crate) struct Double {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
     task: Mutex<Option<JoinHandle<()>>>,
+    connections: Connections,
 }
+
+type Connections = Arc<Mutex<JoinSet<io::Result<()>>>>;
 
 struct State {
     table: Mutex<Table>,
@@ -51,8 +54,9 @@ impl Double {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State { table: Mutex::default(), tls: Tls::new(), clock });
-        let task = tokio::spawn(serve(listener, state.clone()));
-        Self { address, state, task: Mutex::new(Some(task)) }
+        let connections = Connections::default();
+        let task = tokio::spawn(serve(listener, state.clone(), connections.clone()));
+        Self { address, state, task: Mutex::new(Some(task)), connections }
     }
 
     /// The connection string with which it lets one in.
@@ -81,11 +85,15 @@ impl Double {
             task.abort();
             assert!(task.await.unwrap_err().is_cancelled());
         }
+        // One that is answering at this moment has its say before it ends.
+        let mut connections = std::mem::take(&mut *self.connections.lock().unwrap());
+        connections.shutdown().await;
     }
 
     pub(crate) async fn come_back(&self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        *self.task.lock().unwrap() = Some(tokio::spawn(serve(listener, self.state.clone())));
+        let serving = serve(listener, self.state.clone(), self.connections.clone());
+        *self.task.lock().unwrap() = Some(tokio::spawn(serving));
     }
 }
 
@@ -97,10 +105,9 @@ impl Drop for Double {
     }
 }
 
-/// Dropped, it drops its connections.
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
+async fn serve(listener: TcpListener, state: Arc<State>, connections: Connections) {
     while let Ok((stream, _)) = listener.accept().await {
+        let mut connections = connections.lock().unwrap();
         // A client that goes away is no fault.
         connections.spawn(converse(stream, state.clone()));
         while connections.try_join_next().is_some() {}

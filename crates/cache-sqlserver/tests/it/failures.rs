@@ -75,9 +75,10 @@ async fn a_server_that_takes_no_writes_is_not_logged_in_to_for_each() {
 
 #[tokio::test]
 async fn a_refused_login_is_told() {
-    let Bench { double, store, .. } = Bench::start().await;
+    let Bench { double, .. } = Bench::start().await;
     let check = async |number, expected: &str| {
         double.with(|table| table.refuses = Some(Refusal::Login(number)));
+        let store = builder(&double).build().unwrap();
         assert_eq!(words(&store.get(&key()).await.unwrap_err()), expected);
     };
     check(18_456, "refuses the login (error 18456, severity 14, state 1)").await;
@@ -94,6 +95,31 @@ async fn a_refused_login_is_told() {
         words(&elsewhere.get(&key()).await.unwrap_err()),
         "refuses the login: there is no such database, or it may not be opened (error 4060, severity 11, state 1)"
     );
+}
+
+/// A policy that locks accounts counts each login that it refuses.
+#[tokio::test]
+async fn a_refused_login_is_tried_seldom() {
+    let Bench { double, store, .. } = Bench::start().await;
+    let ask = async |refusal| {
+        double.with(|table| table.refuses = Some(refusal));
+        let began = tokio::time::Instant::now();
+        while began.elapsed() < Duration::from_millis(1_200) {
+            let error = store.get(&key()).await.unwrap_err();
+            assert!(words(&error).starts_with("refuses the login"), "{error}");
+        }
+        double.with(|table| std::mem::take(&mut table.logins))
+    };
+    let others = ask(Refusal::Login(40_615)).await;
+    assert!(others > 2, "a firewall locks nobody out: {others}");
+    let logins = ask(Refusal::Login(18_456)).await;
+    assert!((1..=2).contains(&logins), "{logins}");
+    double.with(|table| table.refuses = None);
+    let began = tokio::time::Instant::now();
+    while store.get(&key()).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(15), "it is found out");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_connection_is_replaced_before_its_token_ends() {
     let error = store.get(&key("a")).await.unwrap_err();
     assert!(error.what().contains("access policy") && !format!("{error:?}").contains("s3cret"), "{error}");
     let_in(&redis, "at-1-s3cret");
-    pass(Duration::from_millis(250)).await;
+    pass(Duration::from_millis(550)).await;
     store.put(&key("a"), entry(b"x")).await.unwrap();
     let asked = tokens.requests().last().map(|request| request.scopes.as_str().to_owned());
     assert_eq!(asked.as_deref(), Some("https://redis.azure.com/.default"));

@@ -1,6 +1,6 @@
 //! What an operator reads when a server refuses.
 
-use entra_services::Redis;
+use entra_services::{Proxy, Redis};
 
 use super::*;
 
@@ -52,6 +52,24 @@ async fn who_may_not() {
     assert!(!four.put_new(&key("a"), StoredEntry::new(*b"ended", now())).await.unwrap());
     assert_eq!(four.get(&key("a")).await.unwrap().unwrap().bytes(), b"x");
     assert!(four.remove(&key("a")).await.unwrap());
+}
+
+/// Whoever asks all the time does not log in all the time.
+#[tokio::test]
+async fn who_is_refused_does_not_try_on_and_on() {
+    let redis = Redis::start().unwrap();
+    redis.command(&["ACL", "SETUSER", "app-user", "on", ">s3cret", "~it:*", "+@all"]).unwrap();
+    let proxy = Proxy::before(redis.port()).unwrap();
+    let store = store(format!("127.0.0.1:{},user=app-user,password=s3cret-not", proxy.port()));
+    let began = watch();
+    while began.elapsed() < Duration::from_millis(1_200) {
+        check(&store.get(&key("a")).await.unwrap_err(), "refuses the user or password");
+        pass(Duration::from_millis(20)).await;
+    }
+    assert!((1..=2).contains(&proxy.connections()), "{}", proxy.connections());
+    redis.command(&["ACL", "SETUSER", "app-user", ">s3cret-not"]).unwrap();
+    until_answered(&store, &key("a"), Duration::from_secs(15)).await;
+    assert!(!format!("{store:?}").contains("app-user"));
 }
 
 #[tokio::test]
