@@ -135,6 +135,12 @@ impl StoredEntry {
         Self { bytes: bytes.into().into(), expires_at }
     }
 
+    /// What stands for something under a key that is no entry, such as another program's: nobody can
+    /// open it, and whoever tries counts it. A store that answers with it is not away.
+    pub fn unreadable() -> Self {
+        Self::new([u8::MAX], SystemTime::UNIX_EPOCH)
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

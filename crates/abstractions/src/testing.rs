@@ -13,7 +13,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{AccessToken, AcquireToken, Acquiring, Clock, TokenError, TokenRequest};
 
-pub use conformance::{double_conformance, store_conformance, store_outage_conformance};
+pub use conformance::{Spoilt, store_conformance, store_outage_conformance, store_spoilt_conformance};
 pub use store::{MemoryStore, share};
 
 /// A clock that moves only when it is told to.

@@ -51,12 +51,6 @@ impl Item {
     }
 }
 
-/// What stands for an item that was spoilt, or is of another version or program: nobody can open it, and
-/// whoever tries counts it.
-pub(crate) fn unreadable() -> StoredEntry {
-    StoredEntry::new([u8::MAX], SystemTime::UNIX_EPOCH)
-}
-
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Item({})", self.id)

@@ -15,7 +15,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use crate::{
     builder::CosmosStoreBuilder,
     connect::{Closed, Door},
-    item::{self, Item},
+    item::Item,
     words,
 };
 
@@ -146,7 +146,7 @@ impl StoreTokens for CosmosStore {
         if item.as_ref().is_some_and(|item| item.has_ended(self.0.clock.now())) {
             return Ok(None);
         }
-        Ok(Some(item.and_then(|item| item.to_entry()).unwrap_or_else(item::unreadable)))
+        Ok(Some(item.and_then(|item| item.to_entry()).unwrap_or_else(StoredEntry::unreadable)))
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {

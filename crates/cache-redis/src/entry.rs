@@ -18,18 +18,18 @@ pub(crate) fn encode(entry: &StoredEntry) -> Result<Vec<u8>, Failure> {
 
 /// Reads the value back. What is not in this form was spoilt, or is of another version or program: it
 /// goes on as it lies there, because nobody can open it, and whoever tries counts it.
-pub(crate) fn decode(mut value: Vec<u8>) -> Result<StoredEntry, Failure> {
+pub(crate) fn decode(mut value: Vec<u8>) -> StoredEntry {
     if value.len() > MAX_VALUE {
-        return Err(Failure::Foreign);
+        return StoredEntry::unreadable();
     }
     let end = value.strip_prefix(&MARK).and_then(|rest| rest.first_chunk::<END>());
     let since = end.map(|nanoseconds| Duration::from_nanos(u64::from_be_bytes(*nanoseconds)));
     let Some(expires_at) = since.and_then(|since| UNIX_EPOCH.checked_add(since)) else {
-        return Ok(StoredEntry::new(value, UNIX_EPOCH));
+        return StoredEntry::new(value, UNIX_EPOCH);
     };
     // In the room in which it came: another one of this size costs more than all the rest here.
     drop(value.drain(..MARK.len() + END));
-    Ok(StoredEntry::new(value, expires_at))
+    StoredEntry::new(value, expires_at)
 }
 
 /// How much longer it is kept, in whole milliseconds; `None` where its time is over.
@@ -57,7 +57,7 @@ mod tests {
         let expires_at = UNIX_EPOCH + Duration::new(1_800_000_000, 123_456_789);
         for bytes in [&b""[..], b"s3cret?%G&=\0\r\n", &[0xff; 3_000]] {
             let entry = StoredEntry::new(bytes, expires_at);
-            assert!(decode(encode(&entry).unwrap()).unwrap() == entry);
+            assert!(decode(encode(&entry).unwrap()) == entry);
         }
     }
 
@@ -66,10 +66,10 @@ mod tests {
         let ours = encode(&StoredEntry::new(*b"x", UNIX_EPOCH)).unwrap();
         let newer = [b"e\x02", &ours[2..]].concat();
         for value in [&b""[..], b"e", &ours[..9], b"another program's value", &newer] {
-            let entry = decode(value.to_vec()).unwrap();
+            let entry = decode(value.to_vec());
             assert_eq!((entry.bytes(), entry.expires_at()), (value, UNIX_EPOCH));
         }
-        assert!(matches!(decode(vec![b'e'; MAX_VALUE + 1]), Err(Failure::Foreign)));
+        assert!(decode(vec![b'e'; MAX_VALUE + 1]) == StoredEntry::unreadable());
         let large = StoredEntry::new(vec![0; MAX_VALUE], UNIX_EPOCH);
         assert!(matches!(encode(&large), Err(Failure::TooLarge)));
     }

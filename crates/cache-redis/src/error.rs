@@ -30,8 +30,6 @@ pub(crate) enum Failure {
     NoToken(TokenError),
     /// The token names nobody as whom to log in.
     Nameless,
-    /// Under this key is something that this store did not put there.
-    Foreign,
     /// An entry is larger than is ever read back.
     TooLarge,
 }
@@ -94,7 +92,6 @@ impl Failure {
                  the connection string"
                     .to_owned()
             }
-            Self::Foreign => "keeps something else under this key, which was left as it is".to_owned(),
             Self::TooLarge => format!("was given an entry of more than {MAX_VALUE} bytes"),
         }
     }
@@ -122,7 +119,6 @@ fn refusal(code: &str, detail: &str) -> String {
         "CLUSTERDOWN" => "is a cluster that is down: some of its servers are missing",
         "MASTERDOWN" | "NOREPLICAS" => "takes no requests while its replication is broken",
         "MOVED" | "ASK" | "TRYAGAIN" => "is a cluster that is moving this key",
-        "WRONGTYPE" => "keeps something else under this key, which was left as it is",
         "ERR" if detail.contains("DB index") => "has no such database (defaultDatabase)",
         "ERR" if detail.contains("SELECT is not allowed") => {
             "is a cluster, which has one database only: leave defaultDatabase out"

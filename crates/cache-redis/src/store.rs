@@ -65,10 +65,14 @@ impl RedisStore {
     }
 
     /// Sends a command, and gives up when the store's time is over.
-    async fn ask(&self, key: &[u8], command: &Cmd) -> Result<Value, StoreError> {
+    async fn try_to_ask(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         let patience = self.0.dialer.config.timeout;
         let answered = timeout(patience, self.0.send(key, command)).await;
-        answered.unwrap_or(Err(Failure::Slow(patience))).map_err(|failure| self.told(failure))
+        answered.unwrap_or(Err(Failure::Slow(patience)))
+    }
+
+    async fn ask(&self, key: &[u8], command: &Cmd) -> Result<Value, StoreError> {
+        self.try_to_ask(key, command).await.map_err(|failure| self.told(failure))
     }
 
     fn told(&self, failure: Failure) -> StoreError {
@@ -111,10 +115,13 @@ impl StoreTokens for RedisStore {
         // What GET does, but never more than can be one of ours; nothing reads as an empty value.
         let mut command = Cmd::with_capacity(4, key.len() + 16);
         command.arg("GETRANGE").arg(&key).arg(0).arg(MAX_VALUE);
-        match self.ask(&key, &command).await? {
-            Value::BulkString(value) if value.is_empty() => Ok(None),
-            Value::BulkString(value) => entry::decode(value).map(Some).map_err(|failure| self.told(failure)),
-            _ => Err(self.told(Failure::Gibberish)),
+        match self.try_to_ask(&key, &command).await {
+            Ok(Value::BulkString(value)) if value.is_empty() => Ok(None),
+            Ok(Value::BulkString(value)) => Ok(Some(entry::decode(value))),
+            Ok(_) => Err(self.told(Failure::Gibberish)),
+            // A hash or a list of somebody else: the server is well.
+            Err(failure) if failure.is("WRONGTYPE") => Ok(Some(StoredEntry::unreadable())),
+            Err(failure) => Err(self.told(failure)),
         }
     }
 

@@ -60,13 +60,14 @@ pub(crate) trait Dialect: Debug + Send + Sync + 'static {
 /// What is asked of the driver, on its way.
 pub(crate) type Asking<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
-/// The value of an entry, and until when it is kept.
-pub(crate) type Row = (Vec<u8>, i64);
+/// The value of an entry, if it can be one of ours, and until when it is kept.
+pub(crate) type Row = (Option<Vec<u8>>, i64);
 
 /// The statements of one table. Each is prepared once for each connection.
 #[derive(Debug)]
 pub(crate) struct Statements {
-    /// Key, now: the value and its time, where there is one that has not ended.
+    /// Key, now: the value and its time, where there is one that has not ended. Nothing for the value
+    /// where it is larger than any of ours.
     pub(crate) get: Arc<str>,
     /// Key, value, time.
     pub(crate) put: Arc<str>,

@@ -92,8 +92,8 @@ fn statements(table: &str) -> Statements {
         format!("INSERT INTO {table} (id, value, expires_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE");
     Statements {
         get: format!(
-            "SELECT value, expires_at FROM {table} \
-             WHERE id = ? AND expires_at > ? AND length(value) <= 1048576"
+            "SELECT CASE WHEN length(value) <= 1048576 THEN value END, expires_at FROM {table} \
+             WHERE id = ? AND expires_at > ?"
         )
         .into(),
         put: format!("{insert} value = VALUES(value), expires_at = VALUES(expires_at)").into(),

@@ -84,8 +84,8 @@ fn statements(table: &str, index: &str) -> Statements {
     );
     Statements {
         get: format!(
-            "SELECT value, expires_at FROM {table} \
-             WHERE id = $1 AND expires_at > $2 AND octet_length(value) <= 1048576"
+            "SELECT CASE WHEN octet_length(value) <= 1048576 THEN value END, expires_at FROM {table} \
+             WHERE id = $1 AND expires_at > $2"
         )
         .into(),
         put_new: format!("{put} WHERE t.expires_at <= $4").into(),

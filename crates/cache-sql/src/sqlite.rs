@@ -78,8 +78,8 @@ fn statements(table: &Identifier) -> Statements {
     );
     Statements {
         get: format!(
-            "SELECT value, expires_at FROM {table} \
-             WHERE id = ?1 AND expires_at > ?2 AND length(value) <= 1048576"
+            "SELECT CASE WHEN typeof(value) = 'blob' AND length(value) <= 1048576 THEN value END, expires_at \
+             FROM {table} WHERE id = ?1 AND expires_at > ?2"
         )
         .into(),
         put_new: format!("{put} WHERE {table}.expires_at <= ?4").into(),

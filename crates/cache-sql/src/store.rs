@@ -60,7 +60,10 @@ impl<D: Dialect> StoreTokens for Table<D> {
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredEntry>, StoreError> {
         let row = self.pool.ask(Read { key: *key, now: self.now() }).await;
         let row = row.map_err(|failure| self.error(&failure))?;
-        Ok(row.map(|(value, expires_at)| StoredEntry::new(value, time(expires_at))))
+        Ok(row.map(|(value, expires_at)| match value {
+            Some(value) => StoredEntry::new(value, time(expires_at)),
+            None => StoredEntry::unreadable(),
+        }))
     }
 
     async fn put(&self, key: &StoreKey, entry: StoredEntry) -> Result<(), StoreError> {

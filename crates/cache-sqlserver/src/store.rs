@@ -274,6 +274,8 @@ impl StoreTokens for SqlServerStore {
                 let expires_at = SystemTime::UNIX_EPOCH.checked_add(since_1970);
                 Ok(Some(StoredEntry::new(value, expires_at.ok_or_else(|| self.unreadable())?)))
             }
+            // Larger than any of ours.
+            (Ok(None), Ok(_)) => Ok(Some(StoredEntry::unreadable())),
             _ => Err(self.unreadable()),
         }
     }

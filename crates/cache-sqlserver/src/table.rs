@@ -59,8 +59,8 @@ impl Table {
         Ok(Self {
             // Never more than can be one of ours.
             get: format!(
-                "SELECT [value], [expires_at] FROM {name} WHERE [key] = {key} AND [expires_at] > {NOW} \
-                 AND DATALENGTH([value]) <= {MAX_VALUE};"
+                "SELECT CASE WHEN DATALENGTH([value]) <= {MAX_VALUE} THEN [value] END AS [value], [expires_at] \
+                 FROM {name} WHERE [key] = {key} AND [expires_at] > {NOW};"
             ),
             put: merge("", ""),
             // OUTPUT tells what was done; a count of rows can be switched off on the server.

@@ -4,6 +4,7 @@ mod concurrency;
 mod ends;
 mod outage;
 mod sealed;
+mod spoilt;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use futures_util::future::join;
 use crate::{Clock, SessionKey, StoreKey, StoreTokens, StoredEntry};
 
 pub use outage::store_outage_conformance;
+pub use spoilt::{Spoilt, store_spoilt_conformance};
 
 /// What every implementation of [`StoreTokens`] must do: keep, overwrite, remove, let go in time,
 /// tell any two keys apart, take any bytes, let one of many win, and keep what is sealed as it is.
@@ -33,24 +35,6 @@ pub use outage::store_outage_conformance;
 /// # Panics
 /// When the store does something else; the message tells what.
 pub async fn store_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass: impl AsyncFn(Duration)) {
-    try_with_keys(10_000, store, clock, pass).await;
-}
-
-/// The same, with a thousand keys in place of ten thousand: for a store whose server is a double. So
-/// many would only try the double.
-///
-/// # Panics
-/// When the store does something else; the message tells what.
-pub async fn double_conformance(store: &dyn StoreTokens, clock: &dyn Clock, pass: impl AsyncFn(Duration)) {
-    try_with_keys(1_000, store, clock, pass).await;
-}
-
-async fn try_with_keys(
-    keys: usize,
-    store: &dyn StoreTokens,
-    clock: &dyn Clock,
-    pass: impl AsyncFn(Duration),
-) {
     let trial = Trial::new(store, clock);
     trial.an_entry_is_kept_replaced_and_removed().await;
     trial.keys_that_look_alike_are_told_apart().await;
@@ -64,7 +48,7 @@ async fn try_with_keys(
     pass(ends::PASSES_BEFORE).await;
     trial.what_has_not_ended_is_there(&ending).await;
     // What has no clock that can be held passes the time with work.
-    join(pass(ends::PASSES), trial.many_keys(keys)).await;
+    join(pass(ends::PASSES), trial.many_keys(10_000)).await;
     trial.what_has_ended_is_gone(ending).await;
 }
 

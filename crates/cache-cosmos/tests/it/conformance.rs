@@ -2,14 +2,28 @@
 
 use std::time::Duration;
 
-use entra_abstractions::testing::{double_conformance, store_outage_conformance};
+use entra_abstractions::testing::{
+    Spoilt, store_conformance, store_outage_conformance, store_spoilt_conformance,
+};
 
 use crate::bench::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_a_store() {
     let bench = Bench::start().await;
-    double_conformance(&bench.store, &*bench.clock, async |time| bench.clock.advance(time)).await;
+    store_conformance(&bench.store, &*bench.clock, async |time| bench.clock.advance(time)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_spoilt_behind_its_back() {
+    let Bench { double, clock, store } = Bench::start().await;
+    store_spoilt_conformance(store, &*clock, async |spoilt| {
+        let value = if spoilt == Spoilt::TooLarge { "AAAA".repeat(350_000) } else { "{}".to_owned() };
+        double.with(|container| {
+            container.items.values_mut().for_each(|kept| kept.item["value"] = value.as_str().into());
+        });
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

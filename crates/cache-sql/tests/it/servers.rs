@@ -13,7 +13,10 @@ use std::{
 
 use entra_abstractions::{
     AccessToken, Clock, Scheme, Secret, Section, StoreError, StoreKey, StoreTokens, StoredEntry, SystemClock,
-    testing::{FakeAcquirer, ManualClock, assert_no_secrets, store_conformance, store_outage_conformance},
+    testing::{
+        FakeAcquirer, ManualClock, Spoilt, assert_no_secrets, store_conformance, store_outage_conformance,
+        store_spoilt_conformance,
+    },
 };
 use entra_cache_sql::{SqlStore, SqlStoreBuilder};
 use entra_services::{PASSWORD, Proxy, Server};
@@ -42,6 +45,36 @@ async fn conforms(builder: SqlStoreBuilder) {
     let builder = builder.clock(clock.clone()).create_if_not_exists(true).timeout(AGES);
     let store = builder.build().unwrap();
     store_conformance(&store, &*clock, async |time| clock.advance(time)).await;
+}
+
+/// What lies there is none of ours, or larger than any of them. `large` is how the server writes that.
+async fn opens_nothing_that_is_spoilt(
+    builder: SqlStoreBuilder,
+    sql: impl Fn(&str) -> String,
+    table: &str,
+    [foreign, large]: [&str; 2],
+) {
+    let store = builder.create_if_not_exists(true).timeout(AGES).build().unwrap();
+    store_spoilt_conformance(store, &SystemClock, async |spoilt| {
+        let value = if spoilt == Spoilt::TooLarge { large } else { foreign };
+        sql(&format!("UPDATE {table} SET value = {value}"));
+    })
+    .await;
+}
+
+/// As an engine that asks on and on for a store whose password is wrong: few logins come to the server,
+/// since many of them lock the account. Once the password is right it is found out.
+async fn tries_a_refused_login_seldom(store: &SqlStore, proxy: &Proxy, mend: impl FnOnce()) {
+    let began = clock_of_the_wall();
+    while began.elapsed() < Duration::from_millis(1_200) {
+        let error = store.get(&key("a")).await.unwrap_err();
+        assert!(error.what().starts_with("refuses the login"), "{error}");
+        assert_no_secrets(&format!("{error:?} {store:?}"), [PASSWORD, "wr0ng"]);
+        pass(Duration::from_millis(20)).await;
+    }
+    assert!((1..=2).contains(&proxy.connections()), "{}", proxy.connections());
+    mend();
+    works_soon(store).await;
 }
 
 /// Ten instances that start at once on a server without a table: all of them work, and of those that

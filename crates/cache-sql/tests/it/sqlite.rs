@@ -10,7 +10,7 @@ use std::{
 
 use entra_abstractions::{
     Clock, StoreKey, StoreTokens, StoredEntry, SystemClock,
-    testing::{ManualClock, store_conformance},
+    testing::{ManualClock, Spoilt, store_conformance, store_spoilt_conformance},
 };
 use entra_cache_sql::SqlStore;
 use tempfile::TempDir;
@@ -40,6 +40,19 @@ async fn it_does_what_every_store_must_do() {
     let builder = SqlStore::sqlite(path(&folder).to_str().unwrap()).unwrap();
     let store = builder.clock(clock.clone()).build().unwrap();
     store_conformance(&store, &*clock, async |time| clock.advance(time)).await;
+}
+
+#[tokio::test]
+async fn what_is_spoilt_behind_its_back() {
+    let folder = TempDir::new().unwrap();
+    for spoilt_as in ["x'7b7d'", "'{}'", "7"] {
+        store_spoilt_conformance(open(&folder), &SystemClock, async |spoilt| {
+            let value = if spoilt == Spoilt::TooLarge { "zeroblob(1048577)" } else { spoilt_as };
+            let mut other = raw(&path(&folder)).await;
+            execute(&mut other, format!("UPDATE token_cache SET value = {value}")).await;
+        })
+        .await;
+    }
 }
 
 #[cfg(unix)]
@@ -317,8 +330,8 @@ async fn raw(file: &Path) -> sqlx::SqliteConnection {
     options.connect().await.unwrap()
 }
 
-async fn execute(on: &mut sqlx::SqliteConnection, sql: &'static str) {
-    sqlx::raw_sql(sql).execute(on).await.unwrap();
+async fn execute(on: &mut sqlx::SqliteConnection, sql: impl Into<String>) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(on).await.unwrap();
 }
 
 async fn number(on: &mut sqlx::SqliteConnection, sql: &'static str) -> i64 {

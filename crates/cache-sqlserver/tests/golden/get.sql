@@ -1,1 +1,1 @@
-SELECT [value], [expires_at] FROM [dbo].[TokenCache] WHERE [key] = CAST(@P1 AS binary(32)) AND [expires_at] > DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME()) AND DATALENGTH([value]) <= 1048576;
+SELECT CASE WHEN DATALENGTH([value]) <= 1048576 THEN [value] END AS [value], [expires_at] FROM [dbo].[TokenCache] WHERE [key] = CAST(@P1 AS binary(32)) AND [expires_at] > DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME());

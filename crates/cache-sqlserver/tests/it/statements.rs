@@ -26,7 +26,7 @@ async fn the_statements_are_these() {
     expect_file!["../golden/look.sql"].assert_eq(statement("SELECT [name]", ""));
     expect_file!["../golden/create.sql"].assert_eq(statement("CREATE TABLE", ""));
     expect_file!["../golden/clean.sql"].assert_eq(statement("DELETE TOP", ""));
-    expect_file!["../golden/get.sql"].assert_eq(statement("SELECT [value]", ""));
+    expect_file!["../golden/get.sql"].assert_eq(statement("SELECT CASE", ""));
     expect_file!["../golden/put.sql"].assert_eq(statement("MERGE", "WHEN MATCHED THEN"));
     expect_file!["../golden/put_new.sql"].assert_eq(statement("MERGE", "WHEN MATCHED AND"));
     expect_file!["../golden/remove.sql"].assert_eq(statement("DELETE FROM", ""));

@@ -1,6 +1,9 @@
 //! What every store must do, by one server, by TLS, by a cluster and by Sentinels.
 
-use entra_abstractions::{SystemClock, testing::store_conformance};
+use entra_abstractions::{
+    SystemClock,
+    testing::{Spoilt, store_conformance, store_spoilt_conformance},
+};
 use entra_services::{Redis, RedisCluster, RedisSentinel};
 
 use super::*;
@@ -14,6 +17,27 @@ async fn one_server() {
     database.put(&name, entry(b"fifth")).await.unwrap();
     assert!(store(redis.url()).get(&name).await.unwrap().is_none(), "databases are apart");
     assert!(redis.command(&["CLIENT", "LIST"]).unwrap().contains("name=it"));
+}
+
+#[tokio::test]
+async fn what_is_spoilt_behind_its_back() {
+    let redis = Redis::start().unwrap();
+    let only = || redis.command(&["KEYS", "it:*"]).unwrap().trim().to_owned();
+    store_spoilt_conformance(store(redis.url()), &SystemClock, async |spoilt| {
+        let key = only();
+        match spoilt {
+            Spoilt::TooLarge => redis.command(&["SETRANGE", &key, "1100000", "x"]).unwrap(),
+            _ => redis.command(&["SET", &key, "{}", "KEEPTTL"]).unwrap(),
+        };
+    })
+    .await;
+    // Not even a text.
+    store_spoilt_conformance(store(redis.url()), &SystemClock, async |_| {
+        let key = only();
+        redis.command(&["DEL", &key]).unwrap();
+        redis.command(&["HSET", &key, "data", "{}"]).unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

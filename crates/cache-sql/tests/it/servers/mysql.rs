@@ -40,6 +40,25 @@ async fn what_has_ended_is_cleaned_away() {
 }
 
 #[tokio::test]
+async fn a_refused_login_is_tried_seldom() {
+    let server = MariaDb::start().unwrap();
+    let proxy = Proxy::before(server.port()).unwrap();
+    let text =
+        format!("Server=127.0.0.1;Port={};Database=tokens;Uid=app;Pwd=wr0ng;SslMode=None", proxy.port());
+    let store = SqlStore::mysql(&text).unwrap().create_if_not_exists(true).build().unwrap();
+    let mend = || drop(server.sql("SET PASSWORD FOR app@'127.0.0.1' = PASSWORD('wr0ng')").unwrap());
+    tries_a_refused_login_seldom(&store, &proxy, mend).await;
+}
+
+#[tokio::test]
+async fn what_is_spoilt_does_not_open() {
+    let server = MariaDb::start().unwrap();
+    let spoilt = ["'{}'", "REPEAT('x', 1048577)"];
+    let sql = |statement: &str| server.sql(statement).unwrap();
+    opens_nothing_that_is_spoilt(SqlStore::mysql(&server.url()).unwrap(), sql, "token_cache", spoilt).await;
+}
+
+#[tokio::test]
 async fn it_survives_outages() {
     let server = MariaDb::start().unwrap();
     let text = dotnet(&server, "SslMode=Preferred");

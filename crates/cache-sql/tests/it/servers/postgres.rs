@@ -42,6 +42,28 @@ async fn what_has_ended_is_cleaned_away() {
 }
 
 #[tokio::test]
+async fn a_refused_login_is_tried_seldom() {
+    let server = PostgreSql::start().unwrap();
+    let proxy = Proxy::before(server.port()).unwrap();
+    let text = format!(
+        "Host=127.0.0.1;Port={};Database=tokens;Username=app;Password=wr0ng;SSL Mode=Disable",
+        proxy.port()
+    );
+    let store = SqlStore::postgres(&text).unwrap().create_if_not_exists(true).build().unwrap();
+    let mend = || drop(server.sql("ALTER ROLE app PASSWORD 'wr0ng'").unwrap());
+    tries_a_refused_login_seldom(&store, &proxy, mend).await;
+}
+
+#[tokio::test]
+async fn what_is_spoilt_does_not_open() {
+    let server = PostgreSql::start().unwrap();
+    let spoilt = ["'{}'::bytea", "decode(repeat('07', 1048577), 'hex')"];
+    let sql = |statement: &str| server.sql(statement).unwrap();
+    opens_nothing_that_is_spoilt(SqlStore::postgres(&server.url()).unwrap(), sql, "token_cache", spoilt)
+        .await;
+}
+
+#[tokio::test]
 async fn it_survives_outages() {
     let server = PostgreSql::start().unwrap();
     let text = dotnet(&server, "SSL Mode=Prefer");

@@ -140,8 +140,10 @@ impl Table {
     }
 
     fn get(&self, key: [u8; 32], now: i64) -> Answer {
-        let row = self.rows.get(&key).filter(|(value, end)| *end > now && value.len() <= 1_048_576);
-        let row = row.map(|(value, end)| vec![Value::Bytes(value.clone()), Value::Number(*end)]);
+        let row = self.rows.get(&key).filter(|(_, end)| *end > now).map(|(value, end)| {
+            let fits = value.len() <= 1_048_576;
+            vec![if fits { Value::Bytes(value.clone()) } else { Value::Null }, Value::Number(*end)]
+        });
         let columns = [("value", Column::Bytes), ("expires_at", Column::BigInt)];
         Answer::default().rows(&columns, row.into_iter().collect())
     }

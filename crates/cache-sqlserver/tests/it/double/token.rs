@@ -16,6 +16,7 @@ pub(crate) enum Column {
 
 /// A value of a row.
 pub(crate) enum Value {
+    Null,
     Number(i64),
     Text(String),
     Bytes(Vec<u8>),
@@ -112,6 +113,7 @@ impl Answer {
 
     fn value(&mut self, value: Value, column: Column) {
         match (value, column) {
+            (Value::Null, Column::Bytes) => self.0.extend([0xff; 8]),
             (Value::Number(number), Column::BigInt) => {
                 self.0.push(8);
                 self.0.extend(number.to_le_bytes());
