@@ -172,6 +172,10 @@ async fn a_lease_that_is_given_back_late_takes_no_other_one() {
     bench.level.store.put(&key(1), &lease(&bench.clock)).await.unwrap();
     bench.level.settled().await;
     assert_eq!(bench.kept(1).await.as_deref(), Some(b"lease".as_slice()));
+    // One that took longer than the lease lasts has nothing to give back.
+    drop(lease::Lease { level: Arc::clone(&bench.level), at: key(1), ends_at });
+    bench.level.settled().await;
+    assert_eq!(bench.kept(1).await.as_deref(), Some(b"lease".as_slice()));
 }
 
 #[tokio::test(start_paused = true)]
