@@ -32,7 +32,8 @@ use wiped::Wiped;
 /// is safe to use from many tasks, and passes [`testing::store_conformance`](crate::testing).
 ///
 /// To build one does no I/O: an application starts while its store is down. Connections are opened
-/// when they are first needed, and again when they are lost.
+/// when they are first needed, and again when they are lost; where a server refuses the login, by
+/// [`RefusedLogins`].
 ///
 /// # Security
 /// An entry may hold a refresh token. A [`SharedStore`] encrypts it on its way here.
@@ -40,7 +41,8 @@ use wiped::Wiped;
 #[doc(alias = "IMsalTokenCacheProvider")]
 #[async_trait]
 pub trait StoreTokens: Send + Sync + Debug {
-    /// What is kept under a key. An entry whose time has passed is no longer there.
+    /// What is kept under a key. An entry whose time has passed is no longer there; something that is
+    /// no entry is [`StoredEntry::unreadable`].
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot say.
