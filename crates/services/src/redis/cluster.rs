@@ -45,7 +45,11 @@ impl RedisCluster {
         let words = ["--cluster", "add-node", &at, &to, "--cluster-slave", "--cluster-master-id", id.trim()];
         first.server.folder().run(&crate::package::REDIS_CLI, &[], &words)?;
         for _ in 0..1_000 {
-            if replica.command(&["INFO", "replication"])?.contains("master_link_status:up") {
+            let follows = replica.command(&["INFO", "replication"])?.contains("master_link_status:up");
+            // They elect it only if they have heard of it before its node is gone.
+            if follows
+                && cluster.nodes.iter().try_fold(true, |all, node| Ok(all && has_heard_of(node, &at)?))?
+            {
                 return Ok(Self { _replica: Some(replica), ..cluster });
             }
             pause(Duration::from_millis(20));
@@ -76,6 +80,13 @@ fn start_node() -> Result<Redis, Failure> {
 
 fn address(node: &Redis) -> String {
     format!("127.0.0.1:{}", node.port())
+}
+
+/// Whether a node knows the one at this address as a replica.
+fn has_heard_of(node: &Redis, replica: &str) -> Result<bool, Failure> {
+    let known = node.command(&["CLUSTER", "NODES"])?;
+    // `<id> <address>@<bus port> slave <id of its master> ..`
+    Ok(known.lines().any(|line| line.contains(&format!(" {replica}@")) && line.contains("slave ")))
 }
 
 fn wait_for_slots(node: &Redis) -> Result<(), Failure> {

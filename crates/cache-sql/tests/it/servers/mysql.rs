@@ -165,7 +165,7 @@ async fn each_new_connection_asks_for_the_current_token() {
     let tokens = numbered_tokens();
     server.sql("SET PASSWORD FOR app@'127.0.0.1' = PASSWORD('s3cret-token-1')").unwrap();
     let builder = SqlStore::mysql(&text).unwrap().credential(tokens.clone()).create_if_not_exists(true);
-    let store = builder.build().unwrap();
+    let store = builder.max_connections(1).build().unwrap();
     store.put(&key("a"), entry(b"x")).await.unwrap();
     assert!(store.get(&key("a")).await.unwrap().is_some());
     assert_eq!(tokens.requests().len(), 1);
