@@ -58,16 +58,26 @@ impl Link {
         Self { dialer, place, state: Mutex::default(), logins: RefusedLogins::default() }
     }
 
+    /// The connection, where it is open.
+    pub(crate) fn at_hand(self: &Arc<Self>) -> Option<Connection> {
+        self.usable(&mut self.state())
+    }
+
+    fn usable(self: &Arc<Self>, state: &mut State) -> Option<Connection> {
+        let now = || self.dialer.clock.now();
+        let open = state.open.clone().filter(|open| open.is_usable(now))?;
+        if open.wants_renewal(now) && state.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
+            state.renewed = Some(Instant::now());
+            drop(self.start(state));
+        }
+        Some(open)
+    }
+
     /// The connection, opened if it is not open.
     pub(crate) async fn connection(self: &Arc<Self>) -> Result<Connection, Failure> {
         let opening = {
             let mut state = self.state();
-            let now = || self.dialer.clock.now();
-            if let Some(open) = state.open.clone().filter(|open| open.is_usable(now)) {
-                if open.wants_renewal(now) && state.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
-                    state.renewed = Some(Instant::now());
-                    drop(self.start(&mut state));
-                }
+            if let Some(open) = self.usable(&mut state) {
                 return Ok(open);
             }
             state.open = None;

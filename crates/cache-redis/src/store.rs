@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::{
     builder::RedisStoreBuilder,
     cluster::Cluster,
+    connection::Connection,
     dial::Dialer,
     entry,
     error::{Failure, MAX_VALUE},
@@ -86,21 +87,37 @@ impl Inner {
         if let Some(cluster) = self.cluster.get() {
             return Box::pin(cluster.ask(key, command)).await;
         }
-        let connection = self.link.connection().await?;
+        let connection = match self.link.at_hand() {
+            Some(connection) => connection,
+            None => Box::pin(self.link.connection()).await?,
+        };
         match connection.ask(command).await {
-            // Now it is known to be a cluster. What a server says of itself is not enough: one that
-            // stands before a cluster and hides it may repeat what is behind it.
-            Err(failure) if failure.redirection(connection.endpoint()).is_some() => {
-                Box::pin(self.cluster().ask(key, command)).await
-            }
-            // It became a replica while the connection was open. Nothing was done, so it is done
-            // now where the writes are taken.
-            Err(failure) if failure.is("READONLY") => match Box::pin(self.link.past(&connection)).await {
-                Some(other) => Box::pin(other?.ask(command)).await,
-                None => Err(failure),
-            },
-            answered => answered,
+            Ok(value) => Ok(value),
+            Err(failure) => Box::pin(self.send_elsewhere(&connection, failure, key, command)).await,
         }
+    }
+
+    /// Sends it again, where a failure says that another server takes it.
+    async fn send_elsewhere(
+        &self,
+        refusing: &Connection,
+        failure: Failure,
+        key: &[u8],
+        command: &Cmd,
+    ) -> Result<Value, Failure> {
+        // Now it is known to be a cluster. What a server says of itself is not enough: one that stands
+        // before a cluster and hides it may repeat what is behind it.
+        if failure.redirection(refusing.endpoint()).is_some() {
+            return self.cluster().ask(key, command).await;
+        }
+        // It became a replica while the connection was open. Nothing was done, so it is done now where
+        // the writes are taken.
+        if failure.is("READONLY")
+            && let Some(other) = self.link.past(refusing).await
+        {
+            return other?.ask(command).await;
+        }
+        Err(failure)
     }
 
     fn cluster(&self) -> &Arc<Cluster> {

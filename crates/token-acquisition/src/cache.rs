@@ -26,7 +26,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash, TokenTerms};
+use entra_abstractions::{AccessToken, Claims, Clock, Exchange, TokenError, TokenHash};
 use seize::Collector;
 
 #[cfg(feature = "opentelemetry")]
@@ -45,7 +45,7 @@ use slot::Realms;
 #[cfg(test)]
 pub(crate) use slot::Realms;
 use slot::Slot;
-pub(crate) use slot::Sought;
+pub(crate) use slot::{Realm, Sought};
 use window::seconds;
 pub(crate) use window::{Age, Window};
 
@@ -195,9 +195,9 @@ impl Cache {
         self.look(key, |kept| kept?.instead_of(refused, claims, self.now()))
     }
 
-    /// What the tokens have in common that are kept under keys like this one.
-    pub(crate) fn terms(&self, sought: &Sought<'_>) -> Option<TokenTerms> {
-        self.realms.terms(sought)
+    /// What the keys have in common that are like this one, where any was kept of late.
+    pub(crate) fn realm(&self, sought: &Sought<'_>) -> Option<Arc<Realm>> {
+        self.realms.known(sought)
     }
 
     /// Keeps a token, and which challenge it met; it replaces the one of this key, whatever that is.
@@ -209,13 +209,16 @@ impl Cache {
         claims: Option<Claims>,
         window: Window,
     ) -> AccessToken {
-        self.put_sought(self.seek(key), token, claims, window)
+        let sought = self.seek(key);
+        let realm = self.realm(&sought);
+        self.put_sought(sought, realm, token, claims, window)
     }
 
-    /// The same, for whoever has looked for the key before.
+    /// The same, for whoever has looked for the key and its realm before.
     pub(crate) fn put_sought(
         &self,
         sought: Sought<'_>,
+        realm: Option<Arc<Realm>>,
         token: AccessToken,
         claims: Option<Claims>,
         window: Window,
@@ -224,7 +227,7 @@ impl Cache {
         if window.age_at(now) == Age::Ended {
             return token;
         }
-        let (slot, token) = self.realms.settle(sought, token);
+        let (slot, token) = self.realms.settle(sought, realm, token);
         let shard = self.shard(sought.hash());
         shard.put(slot, Kept::new(token.clone(), claims, window, now));
         self.make_room(shard, now);

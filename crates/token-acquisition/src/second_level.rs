@@ -127,7 +127,16 @@ impl SecondLevel {
     /// Looks where Entra can answer as well: for a moment only, and not while the store is away.
     /// That moment is never longer than what is left to the caller.
     pub(crate) async fn look(self: &Arc<Self>, at: &StoreKey, left: Duration) -> Result<Kept, Looked> {
-        let now = Instant::now();
+        self.look_at(Instant::now(), at, left).await
+    }
+
+    /// The same, for whoever knows the time.
+    pub(crate) async fn look_at(
+        self: &Arc<Self>,
+        now: Instant,
+        at: &StoreKey,
+        left: Duration,
+    ) -> Result<Kept, Looked> {
         if let Passage::Shut { look_for_it } = self.breaker.passage(now) {
             if look_for_it {
                 self.look_for_it();

@@ -26,7 +26,7 @@ pub(super) struct Slot {
 /// What many keys have in common: all of a key but the digest that tells users apart; and what the
 /// tokens that are kept under them have.
 #[derive(Debug)]
-struct Realm {
+pub(crate) struct Realm {
     key: Key,
     hash: u64,
     terms: TokenTerms,
@@ -63,38 +63,57 @@ impl Realms {
     }
 
     /// The key to keep, and the token that shares with others of its realm what they have in common.
-    pub(super) fn settle(&self, sought: Sought<'_>, token: AccessToken) -> (Slot, AccessToken) {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `known` is the realm that was [known](Self::known) for it.
+    pub(super) fn settle(
+        &self,
+        sought: Sought<'_>,
+        known: Option<Arc<Realm>>,
+        token: AccessToken,
+    ) -> (Slot, AccessToken) {
         let who = *sought.who();
-        let known = latest.get(sought.place()).and_then(Weak::upgrade);
-        if let Some(realm) = known.filter(|realm| sought.is_in(realm) && realm.terms == *token.terms()) {
+        if let Some(realm) = known.filter(|realm| realm.terms == *token.terms()) {
             let token = token.sharing(&realm.terms);
             return (Slot { realm, who }, token);
         }
+        (Slot { realm: self.found(sought, token.terms().clone()), who }, token)
+    }
+
+    /// A new realm. Of two that are founded at once, the later one is found.
+    #[cold]
+    fn found(&self, sought: Sought<'_>, terms: TokenTerms) -> Arc<Realm> {
         let key = sought.key.to_key().without_digest();
-        let size = shared(size_of::<Realm>()) + sought.key.size() + token.terms().size();
+        let size = shared(size_of::<Realm>()) + sought.key.size() + terms.size();
         self.bytes.fetch_add(size, Ordering::Relaxed);
-        let (hash, terms, bytes) = (sought.realm, token.terms().clone(), Arc::clone(&self.bytes));
+        let (hash, bytes) = (sought.realm, Arc::clone(&self.bytes));
         let realm = Arc::new(Realm { key, hash, terms, bytes, size });
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if latest.is_empty() {
             latest.resize_with(PLACES, Weak::new);
         }
         if let Some(place) = latest.get_mut(sought.place()) {
             *place = Arc::downgrade(&realm);
         }
-        (Slot { realm, who }, token)
+        realm
     }
 
-    /// What the tokens of its realm have in common, where there are any.
-    pub(super) fn terms(&self, sought: &Sought<'_>) -> Option<TokenTerms> {
+    /// The realm of a key, where it is among those of late.
+    pub(super) fn known(&self, sought: &Sought<'_>) -> Option<Arc<Realm>> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let realm = latest.get(sought.place()).and_then(Weak::upgrade)?;
-        sought.is_in(&realm).then(|| realm.terms.clone())
+        drop(latest);
+        sought.is_in(&realm).then_some(realm)
     }
 
     /// What they take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Realm {
+    /// What its tokens have in common.
+    pub(crate) fn terms(&self) -> &TokenTerms {
+        &self.terms
     }
 }
 
@@ -204,7 +223,7 @@ mod tests {
         /// Whether what is kept under one key is found by another.
         pub(crate) fn finds(&self, wanted: &KeyRef<'_>, kept: &KeyRef<'_>) -> bool {
             let token = AccessToken::new(Scheme::Bearer, Secret::new("t"), SystemTime::UNIX_EPOCH).unwrap();
-            let (slot, _) = self.settle(self.seek(kept), token);
+            let (slot, _) = self.settle(self.seek(kept), None, token);
             let sought = self.seek(wanted);
             let found = sought.equivalent(&slot);
             assert!(!found || sought.hash() == slot.hash(), "it would be looked for elsewhere");

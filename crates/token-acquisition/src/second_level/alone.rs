@@ -47,6 +47,7 @@ pub(super) struct Looking<'a> {
 #[derive(Debug)]
 pub(crate) struct LoneLook<'a> {
     look: Look<'a>,
+    began: Instant,
     _looking: Looking<'a>,
 }
 
@@ -54,16 +55,16 @@ impl<'a> LoneLook<'a> {
     /// Nothing where there is no store to look into, or where somebody looks for the same.
     pub(crate) fn begin(engine: &'a TokenAcquirer, key: &'a KeyRef<'a>, writes: usize) -> Option<Self> {
         let level = engine.second_level(key)?;
-        let (at, now) = (place(key), Instant::now());
-        let looking = level.alone.begin(&at, now, level.patience())?;
-        let until = now + engine.deadline();
+        let (at, began) = (place(key), Instant::now());
+        let looking = level.alone.begin(&at, began, level.patience())?;
+        let until = began + engine.deadline();
         let look = Look::of_key(engine, key, level, at, until, writes);
-        Some(Self { look, _looking: looking })
+        Some(Self { look, began, _looking: looking })
     }
 
     /// What it finds that does, or else what a flight need not look for again.
     pub(crate) async fn see(&self) -> Result<AccessToken, Findings> {
-        match self.look.once().await {
+        match self.look.once(self.began).await {
             Sight::Token(token) => Ok(token),
             sight => Err(self.look.found(sight)),
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     acquirer::TokenAcquirer,
-    cache::{Age, Cached, KeyRef, Reason, Sought, Window, is_over},
+    cache::{Age, Cached, KeyRef, Realm, Reason, Sought, Window, is_over},
     fetch::Purpose,
     plan::Plan,
     telemetry,
@@ -81,7 +81,7 @@ async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize)
         return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
     }
     let look = Look::of(engine, plan, &key, level, at, until, writes);
-    let sight = look.once().await;
+    let sight = look.once(Instant::now()).await;
     look.found(sight)
 }
 
@@ -179,10 +179,10 @@ impl<'a> Look<'a> {
     }
 
     /// Asks the store once. What serves is in memory afterwards.
-    pub(super) async fn once(&self) -> Sight {
-        let began = Instant::now();
-        let kept = self.level.look(&self.at, self.until.saturating_duration_since(began)).await;
-        self.saw(kept, began)
+    pub(super) async fn once(&self, now: Instant) -> Sight {
+        let left = self.until.saturating_duration_since(now);
+        let kept = self.level.look_at(now, &self.at, left).await;
+        self.saw(kept, now)
     }
 
     fn saw(&self, kept: Result<Kept, Looked>, began: Instant) -> Sight {
@@ -193,9 +193,10 @@ impl<'a> Look<'a> {
                 (Looked::Unreadable, Sight::Nothing)
             }
             Ok(Kept::Entry(entry)) => {
-                let known = self.engine.cache().terms(&self.sought);
-                match TokenRecord::read(&entry, &self.at, self.key.scheme, known.as_ref()) {
-                    Ok(record) => self.judge(record),
+                let realm = self.engine.cache().realm(&self.sought);
+                let known = realm.as_deref().map(Realm::terms);
+                match TokenRecord::read(&entry, &self.at, self.key.scheme, known) {
+                    Ok(record) => self.judge(record, realm),
                     Err(why) => {
                         self.level.is_unreadable(&self.at, why);
                         (Looked::Unreadable, Sight::Nothing)
@@ -209,7 +210,7 @@ impl<'a> Look<'a> {
         sight
     }
 
-    fn judge(&self, record: TokenRecord) -> (Looked, Sight) {
+    fn judge(&self, record: TokenRecord, realm: Option<Arc<Realm>>) -> (Looked, Sight) {
         let now = self.engine.now();
         let window = self.engine.window_of(&record);
         let age = window.age(now);
@@ -223,9 +224,9 @@ impl<'a> Look<'a> {
             None => self.is_better(age),
         };
         match (does, age) {
-            (true, _) => (Looked::Hit, Sight::Token(self.remember(record, window))),
+            (true, _) => (Looked::Hit, Sight::Token(self.remember(record, realm, window))),
             (false, Age::Last) if self.has_none() && replaces.is_none() => {
-                (Looked::Unfit, Sight::Last(self.remember(record, window)))
+                (Looked::Unfit, Sight::Last(self.remember(record, realm, window)))
             }
             (false, _) => (Looked::Unfit, Sight::Unfit),
         }
@@ -248,7 +249,7 @@ impl<'a> Look<'a> {
         self.engine.cache().reason(self.key)
     }
 
-    fn remember(&self, record: TokenRecord, window: Window) -> AccessToken {
+    fn remember(&self, record: TokenRecord, realm: Option<Arc<Realm>>, window: Window) -> AccessToken {
         let cache = self.engine.cache();
         // A challenge that was met meanwhile left the better token.
         if cache.writes() != self.writes
@@ -257,7 +258,7 @@ impl<'a> Look<'a> {
             return token;
         }
         let TokenRecord { token, claims, .. } = record;
-        cache.put_sought(self.sought, token, claims, window)
+        cache.put_sought(self.sought, realm, token, claims, window)
     }
 
     /// As a flight is told of it.

@@ -69,7 +69,7 @@ async fn wait(look: &Look<'_>, lasts: Duration, until: Instant) -> (Leased, Turn
         };
         let lease = is_mine.then(|| Lease { level: Arc::clone(level), at, ends_at });
         // Also where the lease was had: whoever had it before has stored the token by now.
-        match look.once().await {
+        match look.once(Instant::now()).await {
             Sight::Token(token) => return (Leased::Answered, Turn::Token(token)),
             Sight::Unknown => return (Leased::Failed, Turn::Without),
             Sight::Last(_) | Sight::Unfit | Sight::Nothing => {}
