@@ -187,8 +187,11 @@ impl TokenAcquirer {
     /// hold it only for the moment.
     pub fn acquire_detached(&self, request: &TokenRequest) -> Acquiring<'static> {
         self.at_hand(request).unwrap_or_else(|| {
+            if let Err(fault) = self.checked(request) {
+                return Acquiring::ready(Err(fault.into()));
+            }
             let (tokens, request) = (self.clone(), request.clone());
-            Acquiring::fetching(async move { tokens.fly(&request).await })
+            Acquiring::fetching(async move { tokens.acquire(&request).await })
         })
     }
 
