@@ -58,7 +58,7 @@ impl<'a> LoneLook<'a> {
         let (at, began) = (place(key), Instant::now());
         let looking = level.alone.begin(&at, began, level.patience())?;
         let until = began + engine.deadline();
-        let look = Look::of_key(engine, key, level, at, until, writes);
+        let look = Look::of(engine, key, level, at, until, writes);
         Some(Self { look, began, _looking: looking })
     }
 

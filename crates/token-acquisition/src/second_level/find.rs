@@ -55,7 +55,7 @@ pub(crate) async fn find(
         && let (Some(level), Some(at)) = (&findings.level, findings.at)
     {
         let key = plan.key.as_ref();
-        let look = Look::of(engine, plan, &key, level, at, until, writes);
+        let look = Look::of(engine, &key, level, at, until, writes).wanted_by(plan);
         let turn = Box::pin(timeout_at(until, wait_for_turn(&look))).await;
         match turn.unwrap_or(Turn::Without) {
             Turn::Token(token) => findings.token = Some(token),
@@ -80,7 +80,7 @@ async fn see(engine: &TokenAcquirer, plan: &Plan, until: Instant, writes: usize)
         let level = Some(Arc::clone(level));
         return Findings { level, at: Some(at), token: Some(token), ..Findings::default() };
     }
-    let look = Look::of(engine, plan, &key, level, at, until, writes);
+    let look = Look::of(engine, &key, level, at, until, writes).wanted_by(plan);
     let sight = look.once(Instant::now()).await;
     look.found(sight)
 }
@@ -144,21 +144,8 @@ pub(super) enum Sight {
 }
 
 impl<'a> Look<'a> {
-    fn of(
-        engine: &'a TokenAcquirer,
-        plan: &'a Plan,
-        key: &'a KeyRef<'a>,
-        level: &'a Arc<SecondLevel>,
-        at: StoreKey,
-        until: Instant,
-        writes: usize,
-    ) -> Self {
-        let renews = plan.is_write_only().then_some(plan);
-        Self { renews, ..Self::of_key(engine, key, level, at, until, writes) }
-    }
-
     /// For what is kept, whatever that is.
-    pub(super) fn of_key(
+    pub(super) fn of(
         engine: &'a TokenAcquirer,
         key: &'a KeyRef<'a>,
         level: &'a Arc<SecondLevel>,
@@ -167,6 +154,11 @@ impl<'a> Look<'a> {
         writes: usize,
     ) -> Self {
         Self { engine, key, sought: engine.cache().seek(key), renews: None, level, at, until, writes }
+    }
+
+    /// For what a plan wants, which may be another token than the one that is kept.
+    fn wanted_by(self, plan: &'a Plan) -> Self {
+        Self { renews: plan.is_write_only().then_some(plan), ..self }
     }
 
     pub(super) fn key(&self) -> &'a KeyRef<'a> {
